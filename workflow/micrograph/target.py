@@ -144,6 +144,11 @@ class Target:
         return f"{value:.{self.decimals}f} {self.unit}".strip()
 
     @property
+    def columns(self) -> list[str]:
+        """The target's column, and others of the sheet that state it in another unit."""
+        return same_quantity(self.column, self.name)
+
+    @property
     def named(self) -> str:
         """Name with unit, for axes and columns: growth temperature (°C)."""
         return f"{self.name} ({self.unit})" if self.unit else self.name
@@ -201,6 +206,19 @@ class Target:
         return self.edges[0] <= value <= self.edges[-1]
 
 
+def same_quantity(column: str, name: str = "") -> list[str]:
+    """Return the columns of the sheet that state what a column states, itself first.
+
+    Parameters
+    ----------
+    column : str
+    name : str
+        Of what it states; by default that of NAMES. growth_minutes states the growth time, as growth_seconds does.
+    """
+    label = name or NAMES.get(column, ("",))[0]
+    return [column, *(other for other, (known, _) in NAMES.items() if known == label and other != column)]
+
+
 def growth_variables(samples: pd.DataFrame, target: Target, extra: Iterable[str] = ()) -> dict[str, tuple[str, str]]:
     """Name what a table of samples tells about growth beside the target.
 
@@ -216,7 +234,7 @@ def growth_variables(samples: pd.DataFrame, target: Target, extra: Iterable[str]
     dict of str to (str, str)
         Column -> name and unit; columns that the table lacks are left out.
     """
-    columns = [name for name in dict.fromkeys((*NAMES, *extra)) if name in samples and name != target.column]
+    columns = [name for name in dict.fromkeys((*NAMES, *extra)) if name in samples and name not in target.columns]
     return {name: NAMES.get(name, (name.replace("_", " "), "")) for name in columns}
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from micrograph.evaluation import subgroups
+from micrograph.target import Target
 from tables_of_films import TARGET
 
 
@@ -103,3 +104,13 @@ def test_of_two_resolutions_the_rarer_is_a_group_and_of_three_each():
         "512 pixels a line",
         "1024 pixels a line",
     ]
+
+
+def test_a_time_in_minutes_leaves_no_group_of_films_without_a_time_in_seconds():
+    films = samples(growth_seconds=np.nan, growth_minutes=[5.0, 10.0] * 6)
+    known = subgroups.known_samples(films.merge(scans(), on="sample"))
+    kinds = subgroups.groups(known, TARGET)
+    assert "growth_seconds" not in kinds and set(kinds["growth_minutes"]) == {"5 min", "10 min"}
+    minutes = Target.from_config({"column": "growth_minutes", "bins": [0, 7, 15]})
+    both = known.assign(growth_seconds=60 * known["growth_minutes"])
+    assert not {"growth_seconds", "growth_minutes"} & set(subgroups.groups(both, minutes))

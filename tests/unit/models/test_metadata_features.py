@@ -107,3 +107,20 @@ def test_the_target_is_never_among_the_features_and_every_other_column_is(target
     names, _ = metadata_features.compute(sheet, Target.from_config(target), ("flow", "liner"))
     kinds = {name.removeprefix("log ").split(" ")[0] for name in names}
     assert kinds == {*numbers, *texts, "batch", "growth_date"} - {target["column"]}
+
+
+@pytest.mark.parametrize("name", [None, "growth time"])
+def test_the_target_in_another_unit_is_not_among_the_features(name):
+    column = "growth_minutes" if name is None else "minutes_at_temperature"
+    target = Target.from_config({"column": column, "name": name, "bins": [0, 5, 20]})
+    seconds = [120.0, 480, 900]
+    sheet = pd.DataFrame(
+        {
+            "batch": list("abc"),
+            "growth_seconds": seconds,
+            column: np.divide(seconds, 60),
+            "pressure_torr": [50.0, 60, 70],
+        }
+    )
+    names, _ = metadata_features.compute(sheet, target, [column])
+    assert "pressure_torr" in names and not [one for one in names if "seconds" in one or "minutes" in one]

@@ -9,12 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from micrograph.splits import film_scans
-from micrograph.target import NAMES, Target
+from micrograph.target import NAMES, Target, same_quantity
 
 IMAGE_CHANNEL = "picture"  # in the column `channel` of exported images
 MOST_VALUES = 4  # of a number, each of which is a group of its own; of more, thirds of the samples
 TOLERANCE = 0.02  # lengths that differ by less are the same
 NOT_STATED = "not stated"
+NONE = pd.Series(dtype=float)
 Named = list[tuple[str, pd.Series]]  # [(name, which samples)]
 
 
@@ -33,7 +34,7 @@ def groups(
     ----------
     samples : DataFrame
     target : Target
-        Its column is left out.
+        Its column is left out, and so are columns that state it, or another column, in another unit.
     extra_columns : sequence of str
         Columns of the sheet that are the study's own.
 
@@ -45,10 +46,11 @@ def groups(
         kinds do not.
     """
     others = {name: _by_column(name) for name in (*NAMES, *extra_columns) if name in samples and name not in SUBGROUPS}
+    elsewhere = {kind for name in others for kind in same_quantity(name)[1:] if samples.get(kind, NONE).isna().all()}
     return {
         kind: {name: np.asarray(members, dtype=bool) for name, members in grouping(samples)}
         for kind, grouping in (SUBGROUPS | others).items()
-        if kind != target.column
+        if kind not in (*target.columns, *elsewhere)
     }
 
 

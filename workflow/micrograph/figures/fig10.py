@@ -19,6 +19,7 @@ from micrograph.evaluation.summaries import Fit
 from micrograph.figures import attribution_maps, style
 from micrograph.figures.style import DOUBLE_MM, SOFT
 from micrograph.scans.rendering import read_png
+from micrograph.splits import film_scans
 from micrograph.target import Target
 
 SIDE_MM, GAP_MM, EDGE_MM, SAMPLE_MM = 16.4, 0.8, 4.0, 90.0  # of a picture, between pictures, from sample to sample
@@ -180,10 +181,12 @@ def draw(
         style.text_mm(figure, middle, head - 3.6, names[name], ha="center")
     rows, top = samples.set_index("sample", drop=False), head
     marks = style.class_marks(target.classes, target.ordered)
+    tested = film_scans.counted(samples)
     for one, count in zip(selections, down, strict=True):
         style.draw_symbol(figure, EDGE_MM + 1.3, top + 2.4, *marks[one.name])
         style.text_mm(figure, EDGE_MM + 3.6, top + 1, target.with_unit(one.name), weight="bold")
-        style.text_mm(figure, EDGE_MM + 17.5, top + 1, _counted(one), color=SOFT)
+        right_of_name = EDGE_MM + max(17.5, 5.6 + 1.7 * len(target.with_unit(one.name)))
+        style.text_mm(figure, right_of_name, top + 1, _counted(one, tested), color=SOFT)
         for place, (name, confidence) in enumerate(zip(one.samples, one.confidences, strict=True)):
             if name not in rows.index:
                 raise UserError(f"sample {name} has predictions and is not in samples.tsv; fit the models again.")
@@ -240,9 +243,9 @@ def fit_title(fit: Fit) -> str:
     return f"{fit_label(spec, ('model', 'scheme'))}, pre-trained on {spec.pretraining}, {spec.protocol} protocol"
 
 
-def _counted(one: Selection) -> str:
-    """Write how many samples are shown of how many."""
-    correct, shown = f"{one.right} of {one.tested} samples correct", len(one.samples)
+def _counted(one: Selection, tested: str) -> str:
+    """Write how many samples, or scans, are shown of how many."""
+    correct, shown = f"{one.right} of {one.tested} {tested} correct", len(one.samples)
     if one.right == 0:
         return f"{correct}: none to show"
     return f"{correct}, {shown} shown" if shown < one.right else f"{correct}, all shown"

@@ -41,7 +41,7 @@ def draw(samples: pd.DataFrame, target: Target) -> Figure:
     n_scans, samples = len(samples), film_scans.films(samples)
     groups = {name: samples[samples["y_true"] == name] for name in target.classes}
     marks = style.class_marks(target.classes, target.ordered)
-    others = samples.drop(columns=target.column, errors="ignore")
+    others = samples.drop(columns=target.columns, errors="ignore")
     panels: list[Callable] = [_draw_counts]
     panels += [_draw_growth_times] if _is_known(others, "growth_seconds") else []
     panels += [_draw_substrates] if _is_known(others, "substrate") else []

@@ -100,10 +100,9 @@ def draw_pages(fits: Sequence[Fit], samples: pd.DataFrame, target: Target) -> li
         fit_label(fit.spec, ("model", "scheme", "features")),
     )
     n_right, n_fits, n_pages = int(rows["right"].sum()), int(rows["fits"].max()), ceil(len(rows) / PER_PAGE)
-    tested = "scans" if film_scans.film_of(rows).nunique() < len(rows) else "samples"
-    line = f"{n_right} of {len(rows)} test {tested} correct ({100 * n_right / len(rows):.0f} %), "
+    line = f"{n_right} of {len(rows)} test {film_scans.counted(rows)} correct ({100 * n_right / len(rows):.0f} %), "
     line += "each tested once, out of fold" if n_fits == 1 else f"each tested in {n_fits} folds; majority vote"
-    others = rows.drop(columns=target.column, errors="ignore")
+    others = rows.drop(columns=target.columns, errors="ignore")
     substrates = _common(rows["substrate"]) if _is_known(others, "substrate") else []
     panels = [(_draw_growth_times, TIME_MM)] if _is_known(others, "growth_seconds") else []
     panels += [(partial(_draw_substrates, names=substrates), SUBSTRATE_MM)] if substrates else []

@@ -78,7 +78,9 @@ def draw(
     attribution_maps.show_cam(panel(0, 2, "overlay"), summed, flag, image=image)
     _draw_scores(panel(0, 3, "prediction", (0.24, 0.2)), prediction, target)
     _draw_targets(panel, attributions, i, names, image)
-    _write_facts(panel(1, n_targets, "target scores"), attributions, i, names, row.drop(target.column, errors="ignore"))
+    _write_facts(
+        panel(1, n_targets, "target scores"), attributions, i, names, row.drop(target.columns, errors="ignore")
+    )
     windows = attributions.windows(i)
     axes = panel(2, n_targets, f"effects of {windows.size} windows", (0.12, 0.2))
     _draw_effects(axes, windows, names[attributions.target[i]])

@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from micrograph.models import metadata_features
 from micrograph.models.estimators import CenteredNormalizer
 from micrograph.splits import film_scans, stratified_groups
-from micrograph.target import NAMES, Target
+from micrograph.target import NAMES, Target, same_quantity
 
 CLASSES, VALUE = "classes", "value"
 NOTHING, IMAGES, METADATA, TARGET, BOTH = "nothing", "micrographs", "metadata", "target", "micrographs+target"
@@ -189,7 +189,8 @@ def predict(
     """
     samples, features = by_film(samples, features)
     frames, found = [], []
-    for name in dict.fromkeys([target.column, *NAMES, *extra_columns]):
+    others = [name for name in (*NAMES, *extra_columns) if name not in target.columns]
+    for name in dict.fromkeys([target.column, *others]):
         variable, n_known = find(samples, name, folds), int(samples[name].notna().sum()) if name in samples else 0
         if isinstance(variable, str):
             found.append((name, False, "", n_known, 0, variable))
@@ -213,7 +214,7 @@ def _parts(
 ) -> dict[str, NDArray]:
     """{part of INPUTS: (n, n_columns) features}; of the target itself no part holds it."""
     classes = (samples["y_true"].to_numpy()[:, None] == np.unique(samples["y_true"])).astype(float)
-    others = samples.drop(columns=[name, "batch"], errors="ignore")
+    others = samples.drop(columns=[*same_quantity(name), "batch"], errors="ignore")
     names, metadata = metadata_features.compute(others, target, extra_columns)
     parts = {IMAGES: features} | ({METADATA: metadata} if names else {})
     if name == target.column:

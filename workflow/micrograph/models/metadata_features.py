@@ -32,7 +32,7 @@ def compute(
         One row per sample: batch and, where known, growth_celsius, growth_seconds, pressure_torr, growth_date
         (2021-04-05), substrate, operator.
     target : Target
-        Its column is left out.
+        Its column is left out, and others that state it in another unit.
     extra_columns : sequence of str
         The study's own columns: numbers or texts.
 
@@ -46,7 +46,7 @@ def compute(
         NaN where unknown; texts are 1 or 0, those not given a category of their own.
     """
     own = {name: pd.api.types.is_numeric_dtype(samples[name]) for name in extra_columns if name in samples}
-    known = samples.drop(columns=[target.column], errors="ignore")
+    known = samples.drop(columns=target.columns, errors="ignore")
     numbers: dict[str, Callable] = _NUMBERS | {
         name: partial(_floats, name=name) for name, is_number in own.items() if is_number
     }

@@ -23,6 +23,11 @@ def film_of_scan(sample: str) -> str:
     return sample.partition("@")[0]
 
 
+def counted(table: pd.DataFrame) -> str:
+    """Return what the rows of a table of scans are called: samples, or scans where a sample has several."""
+    return "scans" if film_of(table).duplicated().any() else "samples"
+
+
 def films(samples: pd.DataFrame) -> pd.DataFrame:
     """Return a table of films, named in ``sample``: the rows of their first scans, which agree in what films have."""
     return samples.assign(sample=film_of(samples)).drop_duplicates("sample")
