@@ -23,6 +23,7 @@ from micrograph.evaluation import (
 from micrograph.evaluation.conclusions import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED, Estimate
 from micrograph.prediction import model_card
 from micrograph.splits import protocols
+from micrograph.target import Target
 from tables_of_films import TARGET
 
 SIMULATED = "simulated films"
@@ -317,3 +318,12 @@ def test_tables_are_not_modified_and_their_files_give_the_same_conclusions(tmp_p
     assert again[["verdict", "reason"]].equals(table[["verdict", "reason"]])
     io.write_table(tmp_path / "conclusions.tsv", table)
     assert conclusions.panels(io.read_table(tmp_path / "conclusions.tsv")) == conclusions.panels(table)
+
+
+def test_a_target_without_order_has_no_hypotheses_of_order_and_is_no_subgroup_of_itself():
+    substrate = Target.from_config({"column": "substrate", "classes": ["a", "b"]})
+    texts, usual = ([*conclusions.make_table({}, SIMULATED, target=one)["comparison"]] for one in (substrate, TARGET))
+    left_out = set(usual) - set(texts)
+    assert len(left_out) == len(usual) - len(texts) == 5
+    assert sum("mean absolute error" in text for text in left_out) == 3
+    assert sum("intervals" in text for text in left_out) == sum("substrate" in text for text in left_out) == 1

@@ -421,5 +421,5 @@ COLUMNS_SHOWN: list[tables.Column] = [
     ("Difference, points", tables.difference_column(DIFFERENCE[0])),
     ("Days apart, median", tables.number_column("days_apart")),
     ("Caution", lambda row: "yes" if row["caution"] else "no"),
-    ("Reason for no interval", lambda row: row["reason"]),
+    ("Reason for no interval", tables.text_column("reason")),
 ]

@@ -387,7 +387,7 @@ def panels(table: pd.DataFrame, target: Target) -> list[Panel]:
     made = [
         tables.panel("Probabilities", shown, [*FIRST, *PROBABILITY_COLUMNS], 2, notes=_class_frequency_note(shown)),
         tables.panel(f"Prediction sets, nominal coverage {nominal} %", shown, [*FIRST, *SETS, *by_class, FOLDS], 2),
-        tables.panel("Models without scores", excluded, [FIRST[0], ("Reason", lambda row: row["reason"])], 2),
+        tables.panel("Models without scores", excluded, [FIRST[0], ("Reason", tables.text_column("reason"))], 2),
     ]
     return [panel for panel in made if panel.rows]
 

@@ -357,5 +357,5 @@ def _numbers(rest: str, columns: Sequence[tables.Column] = ()) -> list[tables.Co
         (rest, tables.number_column("rest_pct")),
         *columns,
         ("Difference, points", tables.difference_column("difference_pct_points")),
-        ("Reason for no interval", lambda row: row["reason"]),
+        ("Reason for no interval", tables.text_column("reason")),
     ]

@@ -248,6 +248,11 @@ def spread_column(name: str, digits: int = 0) -> Callable[[Row], str]:
     return lambda row: spread(row[name], row[f"{name}_std"], digits)
 
 
+def text_column(name: str) -> Callable[[Row], str]:
+    """Return the function of a row that gives a text, empty where there is none, as in a table read from a file."""
+    return lambda row: row[name] if isinstance(row[name], str) else ""
+
+
 def number_column(name: str, digits: int = 0) -> Callable[[Row], str]:
     """Return the function of a row that formats a column as a number."""
     return lambda row: number(row[name], digits)

@@ -170,7 +170,7 @@ def panels(table: pd.DataFrame, target: Target) -> list[Panel]:
         tables.panel("Classes", read, [*first, *classes], 2, notes=(RULE,)),
         tables.panel(f"Classes, with the {target.name} known", others, [*first, *_given(target.name)], 1),
         tables.panel("Values of numbers", numbers, [*first, *VALUES], 1),
-        tables.panel("Left out", table[out], [*first, ("Reason", lambda row: row["reason"])], 2),
+        tables.panel("Left out", table[out], [*first, ("Reason", tables.text_column("reason"))], 2),
     ]
     return [panel for panel in shown if panel.rows]
 

@@ -260,7 +260,7 @@ def _calibration(facts: Facts) -> str:
         "networks, which were trained on fewer samples. It holds on average over studies: the coverage of one study of "
         f"{days} growth days varies around it with a standard deviation of about {scatter:.1f} percentage points "
         f"(the root of c (1 - c) / D with c = {aim}, D = {days}). Nothing is guaranteed for one class, for one day, "
-        f"for values other than {_classes(target)}, or for scans "
+        f"for {'values' if target.ordered else 'classes'} other than {_classes(target)}, or for scans "
         f"that are {novelty.OUT_OF_DISTRIBUTION}.{of_films(facts)}\n"
     )
 
