@@ -232,9 +232,10 @@ def growth_variables(samples: pd.DataFrame, target: Target, extra: Iterable[str]
     Returns
     -------
     dict of str to (str, str)
-        Column -> name and unit; columns that the table lacks are left out.
+        Column -> name and unit; columns that the table lacks, or that have no value, are left out.
     """
-    columns = [name for name in dict.fromkeys((*NAMES, *extra)) if name in samples and name not in target.columns]
+    others = (name for name in dict.fromkeys((*NAMES, *extra)) if name not in target.columns)
+    columns = [name for name in others if name in samples and samples[name].notna().any()]
     return {name: NAMES.get(name, (name.replace("_", " "), "")) for name in columns}
 
 
