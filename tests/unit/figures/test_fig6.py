@@ -51,6 +51,11 @@ def test_the_majority_of_the_predictions_counts(given, predicted, most, right):
     assert row["y_pred_value"] == pytest.approx(930 + (len(given) - 1) / 2)
 
 
+def test_a_class_of_a_bin_may_be_a_fraction():
+    (row,) = fig6.predictions_by_sample(votes(37.5, 112.5, 37.5, truth=37.5)).to_dict("records")
+    assert (row["y_true"], row["y_pred"], row["right"]) == (37.5, 37.5, True)
+
+
 @pytest.mark.parametrize(("count", "n_pages"), [(27, 1), (28, 2)])
 def test_every_sample_is_on_one_page_of_27(samples, count, n_pages):
     table = samples(count)

@@ -56,7 +56,7 @@ def predictions_by_sample(predictions: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "sample": sample,
-                "y_true": int(truth),
+                "y_true": truth,
                 "y_pred": np.nan if pd.isna(predicted) else float(predicted),
                 "y_pred_value": here["y_pred_value"].mean(),
                 "votes": int(votes.iloc[most]),
