@@ -8,7 +8,7 @@ import pytest
 
 from micrograph import io
 from micrograph.errors import UserError
-from micrograph.evaluation import table1, tables
+from micrograph.evaluation import captions, table1, tables
 from micrograph.splits import film_scans, policies, prediction_table, splitters
 from micrograph.target import Target
 from project import PROJECT
@@ -148,4 +148,5 @@ def test_films_are_counted_with_their_scans_beside():
     test = table[(table["protocol"] == "strict") & (table["split"] == "test")]
     assert test[["rows", "n_samples"]].to_numpy().tolist() == [[4, 2], [8, 4], [6, 3]]
     assert test[["all_samples", "all_scans"]].to_numpy().tolist() == [[6, 12], [12, 24], [9, 18]]
+    assert captions.describe(table).startswith("n = 27 samples;")
     assert table1.panels(table, TARGET)[-1].rows[0][1:] == [f"{n}, {2 * n}, not augmented" for n in (6, 12, 9)]

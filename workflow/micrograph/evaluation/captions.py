@@ -99,7 +99,10 @@ _PARTS = {
 
 
 def _count(table: pd.DataFrame, column: str) -> str:
-    """Return the number of samples, by protocol where protocols differ in it."""
+    """Return the number of samples, by protocol where protocols differ in it; of Table 1 that of all classes."""
+    if "all_samples" in table:
+        by_class = table.drop_duplicates(["protocol", "policy", "y_true"])
+        return f"{by_class.groupby(['protocol', 'policy'])['all_samples'].sum().max():.0f}"
     if "protocol" not in table:
         return f"{table[column].max():.0f}"
     counts = table.groupby("protocol", sort=False)[column].max()
