@@ -59,7 +59,6 @@ def test_every_sample_has_its_own_test_prediction_and_metadata(table, prediction
         assert found["lines"][place] == facts.loc[name, "lines"] and found["batch"][place] == facts.loc[name, "batch"]
     assert samples.columns(rows, TARGET, pixels=112)["side_nm"] == [500] * 24
     assert found["side_nm"] == [1000] * 24 and len(found["sha256"][0]) == 12
-    assert samples.columns(rows, TARGET, METADATA, pixels=112)["side_nm"] == [500] * 24
 
 
 def test_missing_values_are_null_and_a_missing_prediction_is_not_correct(table, predictions):
