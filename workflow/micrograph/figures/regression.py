@@ -23,7 +23,7 @@ DOTTED: dict[str, Any] = DASHED | {"ls": (0, (0.8, 1.2)), "lw": 1.1}
 BELOW = (
     ("Mean absolute error", "mae", "constant", ""),
     ("Rank correlation", "rank_correlation", "", ""),
-    ("Width of prediction intervals", "interval_width", "", "constant_interval_width"),
+    ("Width of intervals", "interval_width", "", "constant_interval_width"),
     ("Coverage, mean over days (%)", "covered_by_day_pct", "nominal_coverage_pct", "constant_covered_by_day_pct"),
 )
 
