@@ -83,7 +83,8 @@ def _plan(count: int, target: Target, shares: Mapping[int, float], rng: np.rando
     """Plan the sample sheet, equally many films of every class of the target."""
     if target.column == "growth_celsius":
         shares = {int(celsius): 1 / len(target.classes) for celsius in target.classes}
-    sheet = simulate.plan_samples(count, -(-count // SAMPLES_PER_DAY), shares, rng, target_column=target.column)
+    n_days, in_minutes = -(-count // SAMPLES_PER_DAY), target.column == simulate.MINUTES
+    sheet = simulate.plan_samples(count, n_days, shares, rng, minutes=in_minutes)
     if target.column != "growth_celsius":
         runs, run = np.unique(sheet["sample"].str.rpartition("-")[0], return_inverse=True)
         place = rng.permutation(np.arange(len(runs)) % len(target.classes))
