@@ -49,8 +49,10 @@ nightly: $(TESTABLE)
 	FAULTS=nightly OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist worksteal --durations 20
 	FAULTS=nightly $(BIN)/python -m pytest -m "nightly or cluster" --durations 20
 
+# PICTURES is a folder of real micrographs with a samples.tsv, which the benchmark realism compares with.
+PICTURES ?= $(wildcard ../shared/micrographs/real)
 bench: $(TESTABLE)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(if $(PICTURES),--pictures "$(PICTURES)")
 
 environment: $(READY)
 
