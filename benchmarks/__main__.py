@@ -27,7 +27,7 @@ def main():
     parser.add_argument("--pairs", type=int, default=None, help="alternating pairs of each step (default: its own)")
     parser.add_argument("--scans", type=int, default=None, help="scale alone: how many scans are planned")
     parser.add_argument("--pictures", help="realism alone: the folder of real micrographs, with a samples.tsv")
-    parser.add_argument("--out", help="realism alone: where its tables and its picture go (default: results/benchmarks)")
+    parser.add_argument("--out", help="realism alone: folder of its tables and its picture")
     parser.add_argument("--films", type=int, help="realism alone: how many films are simulated")
     parser.add_argument("--half", help="realism alone: only the real films look_at or held_out")
     options = parser.parse_args()

@@ -38,6 +38,7 @@ MEASURES = (
 )  # fmt: skip
 WORST = 8  # films of the picture
 FOLDS = 10
+SCAN_PIXELS = 256  # of most scans: those that were stopped or are not square have bands, which no real picture has
 
 
 def run(pictures, out="results/benchmarks", films=480, draws=100, half="all"):
@@ -112,7 +113,8 @@ def simulate_pictures(config, count, width_nm, pixels):
     images = []
     with tempfile.TemporaryDirectory() as folder:
         for row in sheet.to_dict("records"):
-            scan = simulate.simulate_scan(row, config["seed"], Path(folder) / "scan.spm", Path(folder) / "truth.npz")
+            paths = Path(folder) / "scan.spm", Path(folder) / "truth.npz"
+            scan = simulate.simulate_scan(row, config["seed"], *paths, SCAN_PIXELS)
             height_nm = levelling.level(scan.trace_nm.astype(np.float64), config["heights"]["levelling"])
             grey, _ = rendering.render(height_nm, rendered["pixels"], rendered["clip_percentiles"], rendered["aspect"])
             images.append(central(grey, simulate.WIDTH_NM, width_nm, pixels))
@@ -174,9 +176,7 @@ def frechet(first, second):
     1) (n2 - 1)) of the centred sets, exact for fewer films than features. It grows as n falls: compare equal n.
     """
     means = first.mean(axis=0), second.mean(axis=0)
-    parts = [
-        (values - mean) / np.sqrt(len(values) - 1) for values, mean in zip((first, second), means, strict=True)
-    ]
+    parts = [(values - mean) / np.sqrt(len(values) - 1) for values, mean in zip((first, second), means, strict=True)]
     product = np.linalg.svd(parts[0] @ parts[1].T, compute_uv=False).sum()
     return float(((means[0] - means[1]) ** 2).sum() + sum((part**2).sum() for part in parts) - 2 * product)
 
@@ -259,9 +259,7 @@ def told_apart(values, labels, days, rng):
 def interval(first, second, draws, rng):
     """Balanced accuracy in percent of two classes, (correct, days) each, with a 95 % bootstrap interval over days."""
     value = 50 * (first[0].mean() + second[0].mean())
-    means = [
-        [correct[rows].mean() for rows in resampled(days, 10 * draws, rng)] for correct, days in (first, second)
-    ]
+    means = [[correct[rows].mean() for rows in resampled(days, 10 * draws, rng)] for correct, days in (first, second)]
     low, high = np.percentile(50 * np.sum(means, axis=0), [2.5, 97.5])
     return {"value": value, "low": low, "high": high}
 
@@ -269,7 +267,9 @@ def interval(first, second, draws, rng):
 def embed(images, backbone):
     """Pooled ImageNet features (n, channels) of the pictures at their own size."""
     with tempfile.TemporaryDirectory() as folder:
-        network = checkpoints.load(backbone, weights.retrieve(backbone, "imagenet", Path(folder) / "weights.safetensors"))
+        network = checkpoints.load(
+            backbone, weights.retrieve(backbone, "imagenet", Path(folder) / "weights.safetensors")
+        )
     *_, (block, module) = backbones.get(backbone).blocks.items()
     mean, std = backbones.normalisation(backbone, "imagenet")
     return features.extract(network, {block: module}, images, mean, std)[block].astype(np.float64)
@@ -299,7 +299,9 @@ def draw_worst(images, distances, names, path):
                 axis.set_xticks([])
                 axis.set_yticks([])
                 kind = label if line == 0 else "nearest " + ("simulated" if first == 0 else "real")
-                axis.set_title(f"{kind}\n{names[which][index]}" + (f"\n{distance:.2f}" if line == 0 else ""), fontsize=6)
+                axis.set_title(
+                    f"{kind}\n{names[which][index]}" + (f"\n{distance:.2f}" if line == 0 else ""), fontsize=6
+                )
     for axis in axes.ravel():
         axis.set_axis_off()
     path.parent.mkdir(parents=True, exist_ok=True)
