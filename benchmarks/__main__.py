@@ -2,7 +2,8 @@
 
     python -m benchmarks [conversion] [features] [training] [grids] [mlp] [occlusion] [scale]
         [--pairs N] [--scans N]
-    python -m benchmarks realism --pictures FOLDER [--out FOLDER] [--films N] [--half look_at|held_out]
+    python -m benchmarks realism --pictures FOLDER [--out FOLDER] [--films N] [--draws N]
+        [--half look_at|held_out] [--resampling area|nearest]
 
 One row per step: medians of alternating pairs, and their ratio. Absolute times hold for this machine only. realism
 compares simulated with real micrographs and needs a folder of these; without one it is left out.
@@ -29,6 +30,8 @@ def main():
     parser.add_argument("--pictures", help="realism alone: the folder of real micrographs, with a samples.tsv")
     parser.add_argument("--out", help="realism alone: folder of its tables and its picture")
     parser.add_argument("--films", type=int, help="realism alone: how many films are simulated")
+    parser.add_argument("--resampling", help="realism alone: of simulated micrographs, area (default) or nearest")
+    parser.add_argument("--draws", type=int, help="realism alone: draws of simulated days")
     parser.add_argument("--half", help="realism alone: only the real films look_at or held_out")
     options = parser.parse_args()
     unknown = set(options.names) - set(BENCHMARKS)
@@ -40,7 +43,7 @@ def main():
     os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count()))
     import pandas as pd
 
-    own = {"scale": ("pairs", "scans"), "realism": ("pictures", "out", "films", "half")}
+    own = {"scale": ("pairs", "scans"), "realism": ("pictures", "out", "films", "draws", "half", "resampling")}
     names = options.names or [name for name in BENCHMARKS if name != "realism" or options.pictures]
     rows = []
     for name in names:

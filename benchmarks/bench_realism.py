@@ -32,6 +32,7 @@ from micrograph.topography.measure import measure_map
 
 PROJECT = Path(__file__).parents[1]
 HALVES = ("look_at", "held_out")
+RESAMPLING = ("area", "nearest")
 MEASURES = (
     "Sq", "Rq", "Ssk", "Sku", "correlation_along_nm", "correlation_across_nm", "Str", "psd_slope", "grain_density_um2",
     "coverage_pct", "bimodality", "step_spacing_nm", "directionality",
@@ -41,17 +42,20 @@ FOLDS = 10
 SCAN_PIXELS = 256  # of most scans: those that were stopped or are not square have bands, which no real picture has
 
 
-def run(pictures, out="results/benchmarks", films=480, draws=100, half="all"):
+def run(pictures, out="results/benchmarks", films=480, draws=100, half="all", resampling="area"):
     """Write realism_measures.tsv, realism_distances.tsv and realism_worst.png into `out`; no rows of times.
 
     pictures: the folder of real ones; films: how many are simulated; draws: of simulated days, and bootstrap resamples;
-    half: look_at, held_out or all, the real films that are compared and shown.
+    half: look_at, held_out or all, the real films that are compared and shown; resampling: area or nearest, how
+    simulated micrographs come to the size of the real pictures.
     """
+    if resampling not in RESAMPLING:
+        raise SystemExit(f"--resampling {resampling}: give {' or '.join(RESAMPLING)}.")
     if half not in ("all", *HALVES):
         raise SystemExit(f"--half {half}: give all, {HALVES[0]} or {HALVES[1]}.")
     config = validate(yaml.safe_load((PROJECT / "config.yaml").read_text(encoding="utf-8")))
     real, real_images, width_nm = read_pictures(pictures)
-    simulated, simulated_images = simulate_pictures(config, films, width_nm, real_images.shape[1])
+    simulated, simulated_images = simulate_pictures(config, films, width_nm, real_images.shape[1], resampling)
     subsets = {name: np.flatnonzero(real["half"] == name) for name in HALVES} | {"all": np.arange(len(real))}
     subsets = {name: rows for name, rows in subsets.items() if half in (name, "all")}
     pixel_nm = width_nm / real_images.shape[1]
@@ -104,7 +108,7 @@ def halves(batches):
     return np.array(HALVES)[day % 2]
 
 
-def simulate_pictures(config, count, width_nm, pixels):
+def simulate_pictures(config, count, width_nm, pixels, resampling="area"):
     """Simulated micrographs as the embedded study's, growth days in proportion: their sheet, and the pictures."""
     settings, rendered = config["simulation"], config["micrographs"]
     days = max(1, round(count * settings["days"] / settings["samples"]))
@@ -117,13 +121,16 @@ def simulate_pictures(config, count, width_nm, pixels):
             scan = simulate.simulate_scan(row, config["seed"], *paths, SCAN_PIXELS)
             height_nm = levelling.level(scan.trace_nm.astype(np.float64), config["heights"]["levelling"])
             grey, _ = rendering.render(height_nm, rendered["pixels"], rendered["clip_percentiles"], rendered["aspect"])
-            images.append(central(grey, simulate.WIDTH_NM, width_nm, pixels))
+            images.append(central(grey, simulate.WIDTH_NM, width_nm, pixels, resampling))
     return sheet, np.stack(images)
 
 
-def central(image, image_nm, width_nm, pixels):
-    """The central `width_nm` of a square picture, averaged to `pixels`, rounded to 8 bits."""
+def central(image, image_nm, width_nm, pixels, resampling="area"):
+    """The central `width_nm` of a square picture in `pixels`: averages, rounded to 8 bits, or the nearest values."""
     margin = len(image) * (1 - width_nm / image_nm) / 2
+    if resampling == "nearest":
+        places = (margin + (np.arange(pixels) + 0.5) * (len(image) - 2 * margin) / pixels).astype(int)
+        return image[np.ix_(places, places)]
     box = (margin, len(image) - margin, margin, len(image) - margin)
     return rendering.to_uint8(rendering.resize_area(image.astype(float), pixels, pixels, box))
 

@@ -45,6 +45,12 @@ def test_central_part_is_averaged_over_area():
     assert np.abs(realism.central(image, 1000, 600, 3) - expected).max() <= 0.5
 
 
+def test_nearest_values_are_those_at_the_centres_of_the_new_pixels():
+    """Pixels of 2 from 2 to 8: their centres 3, 5 and 7 are where pixels 3, 5 and 7 begin."""
+    image = np.add.outer(10 * np.arange(10), np.arange(10)).astype(np.uint8)
+    assert realism.central(image, 1000, 600, 3, "nearest").tolist() == [[33, 35, 37], [53, 55, 57], [73, 75, 77]]
+
+
 def test_farthest_are_the_rows_whose_nearest_column_is_far():
     distances = np.array([[0.1, 0.9], [0.8, 0.7], [0.5, 0.3]])
     own, nearest = realism.farthest(distances, 2)
