@@ -146,18 +146,19 @@ def compare_measures(real, real_days, simulated, simulated_days, draws, rng):
         first, second = real[name].to_numpy(), simulated[name].to_numpy()
         row = {"measure": name}
         for label, values, days in (("real", first, real_days), ("simulated", second, simulated_days)):
-            medians = [np.nanmedian(values[rows]) for rows in resampled(days, draws, rng)]
-            low, high = np.nanpercentile(medians, [2.5, 97.5])
-            row |= {
-                f"{label}_n": int(np.isfinite(values).sum()), f"{label}_median": np.nanmedian(values),
-                f"{label}_low": low, f"{label}_high": high,
-            }  # fmt: skip
+            finite = np.isfinite(values)
+            medians = [np.median(values[finite][rows]) for rows in resampled(np.asarray(days)[finite], draws, rng)]
+            low, high = np.percentile(medians, [2.5, 97.5]) if finite.any() else (np.nan, np.nan)
+            middle = np.median(values[finite]) if finite.any() else np.nan
+            row |= {f"{label}_n": finite.sum(), f"{label}_median": middle, f"{label}_low": low, f"{label}_high": high}
         yield row | {"simulated_exceeds": exceedance(second, first)}
 
 
 def exceedance(values, reference):
-    """The probability that a value exceeds one of the reference, ties half: 0.5 where both are alike. Without NaN."""
+    """The probability that a value exceeds one of the reference, ties half: 0.5 where both are alike; NaN left out."""
     values, reference = values[np.isfinite(values)], np.sort(reference[np.isfinite(reference)])
+    if not (len(values) and len(reference)):
+        return float("nan")
     below, not_above = (np.searchsorted(reference, values, side=side) for side in ("left", "right"))
     return float((below + not_above).mean() / (2 * len(reference)))
 
@@ -166,7 +167,7 @@ def resampled(days, draws, rng):
     """Rows of bootstrap resamples over whole growth days."""
     names, day = np.unique(days, return_inverse=True)
     rows = [np.flatnonzero(day == number) for number in range(len(names))]
-    for _ in range(draws):
+    for _ in range(draws if rows else 0):
         yield np.concatenate([rows[number] for number in rng.integers(len(names), size=len(names))])
 
 
@@ -254,9 +255,10 @@ def told_apart(values, labels, days, rng):
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
-    fold = assign_folds(labels, days, FOLDS, rng)
+    n_folds = min(FOLDS, *(len(set(days[labels == label])) for label in np.unique(labels)))
+    fold = assign_folds(labels, days, n_folds, rng)
     correct = np.zeros(len(labels))
-    for number in range(FOLDS):
+    for number in range(n_folds):
         test = fold == number
         model = make_pipeline(StandardScaler(), SVC(class_weight="balanced"))
         correct[test] = model.fit(values[~test], labels[~test]).predict(values[test]) == labels[test]

@@ -29,6 +29,7 @@ def test_frechet_distance_is_that_of_the_matrix_square_root():
 
 def test_exceedance_is_the_share_of_pairs_ties_half_without_nan():
     assert realism.exceedance(np.array([1.0, 2, 3]), np.array([2.0])) == pytest.approx(0.5)
+    assert np.isnan(realism.exceedance(np.array([3.0]), np.array([np.nan])))
     assert realism.exceedance(np.array([3.0, np.nan]), np.array([1.0, 2, 3, 4, np.nan])) == pytest.approx(2.5 / 4)
 
 
