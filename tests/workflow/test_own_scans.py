@@ -61,7 +61,7 @@ def test_another_target_converts_no_scan_again_and_the_run_says_what_it_does_not
     made = [f"{header}\tsubstrate\tflow", *(f"{row}\t{'ab'[place % 2]}\t{place}" for place, row in enumerate(rows))]
     sheet.write_text("\n".join(made) + "\n", encoding="utf-8")
     settings = yaml.safe_load((study.folder / "config.yaml").read_text(encoding="utf-8"))
-    settings |= {"target": {"column": "substrate", "classes": ["a", "b"]}, "splits": {"folds": 2}}
+    settings |= {"target": {"column": "substrate", "classes": ["a", "b"]}, "splits": {"folds": 3}}
     settings["scans"]["extra_columns"] = ["flow"]
     del settings["experiments"]["table4"]["schemes"]
     printed = Study(study.folder, settings).run("-n", SAMPLES)
