@@ -82,6 +82,13 @@ def test_all_errors_come_in_one_message_each_with_its_line(folder):
         assert part in message, part
 
 
+def test_an_error_of_several_lines_is_one_error(folder):
+    cells = ["", "", "950", "", "hot", ""]
+    rows = [f"x{i}|{cell}|{'ab'[i % 2]}.spm|d" for i, cell in enumerate(cells)]
+    message = fault_of(folder, "sample|growth_celsius|scan|batch", *rows)
+    assert "lines 2-3, 5, 7: growth_celsius is empty" in message and "line 6: growth_celsius 'hot'" in message
+
+
 def test_line_numbers_count_blank_lines_and_blank_lines_are_no_samples(folder):
     path = write(folder, "sample|growth_celsius|scan|batch", "", "x|950|a.spm|d", "", "y|95o|b.spm|d")
     with pytest.raises(UserError, match="line 5: growth_celsius '95o'"):

@@ -452,7 +452,10 @@ def _check(path: str | Path, sheet: _Sheet, rows: pd.DataFrame, files_must_exist
     if sheet.complete:
         of_cells = _cell_errors(frame, sheet, files_must_exist)
         of_lines += [one for one in of_cells if (one[0], one[2].split(" ", 1)[0]) not in reported]  # one error a cell
-    errors = [*sheet.header, *(f"line {line}: {error}" for line, _, error in sorted(of_lines))]
+    by_text: dict[str, list[int]] = {}
+    for line, _, error in sorted(of_lines):
+        by_text.setdefault(error, []).append(line)
+    errors = [*sheet.header, *(f"{_lines(lines)}: {error}" for error, lines in by_text.items())]
     if sheet.complete:
         errors += _duplicates(frame, "film") + _duplicates(frame, "scan") + _disagreements(frame, sheet.numbers)
         texts = [name for name in ("operator", *sheet.columns.own) if name not in sheet.numbers]
@@ -614,6 +617,17 @@ def _file_error(scan: str) -> str:
     if not stat.S_ISREG(mode):
         return f"is a {'folder' if stat.S_ISDIR(mode) else 'device'} and not a file; correct the path."
     return "" if os.access(scan, os.R_OK) else "is not readable; correct the permissions."
+
+
+def _lines(numbers: Sequence[int]) -> str:
+    """Write ascending line numbers: "line 2", "lines 2-15, 17"."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    return f"line{'s' if len(numbers) > 1 else ''} {', '.join('-'.join(map(str, run)) for run in runs)}"
 
 
 def _duplicates(frame: pd.DataFrame, name: str) -> list[str]:
