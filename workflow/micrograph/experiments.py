@@ -162,7 +162,8 @@ class Study:
         if not reasons:
             return
         most = splitters.most_folds(sheet, names, folds, self.target, primary)
-        way_out = f"The largest number of folds that works is {most}." if most else "Fewer folds do not help."
+        fewest = f"Fewer folds do not help; {splitters.MIN_FOLDS} are the fewest."
+        way_out = f"The largest number of folds that works is {most}." if most else fewest
         raise UserError(f"splits.folds is {folds}, splits.primary {primary}: {reasons[0]} {way_out}")
 
     def regrouped(self, protocol: str = "") -> list[FitSpec]:

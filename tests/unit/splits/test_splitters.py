@@ -63,6 +63,13 @@ def test_a_class_on_too_few_days_raises_with_what_to_lower():
         split(frame, "strict", 10)
 
 
+def test_where_folds_are_the_fewest_the_way_out_is_the_class_alone():
+    frame = films((13, 60, 47), 44)
+    frame.loc[frame["y_true"] == 900, "batch"] = ["MCV1-000001"] * 6 + ["MCV1-000002"] * 7
+    with pytest.raises(UserError, match=r"at least 3: remove 900 from target\.classes"):
+        split(frame, "strict", 3)
+
+
 def test_too_few_samples_for_the_published_protocol_raise():
     with pytest.raises(UserError, match=r"900 °C has only 10 samples; 10 folds .* at least 11"):
         split(films((10, 60, 47), 44), "published", 10)

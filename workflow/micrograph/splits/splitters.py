@@ -252,12 +252,13 @@ def _check_groups(
     group, plural = (
         ("sample", "samples") if "ungrouped" in protocols.parse(protocol).leaks else ("batch", "batches (growth days)")
     )
+    fewer = "lower splits.folds, or " if folds > MIN_FOLDS else ""
     for one in classes:
         count = samples.loc[samples["y_true"] == one, group].nunique()
         if count < needed:
             raise UserError(
                 f"{target.with_unit(one)} has only {count} {plural}; {folds} folds of the {protocol} protocol need at "
-                f"least {needed}: lower splits.folds, or leave {target.label(one)} out of the classes."
+                f"least {needed}: {fewer}remove {target.label(one)} from target.classes and its rows from the sheet."
             )
 
 
