@@ -17,8 +17,11 @@ from micrograph.errors import UserError, exit_with_message, lookup
 from micrograph.project import PROJECT, SNAKEFILE, export_package
 
 EXTRA = {"predict": "predict", "run": "run", "report": "run", "verify": "run"}  # of the installation, by command
-# Of runs: a scheduler without a solver, unfinished files again, one line of progress, all cores. Later ones win.
-RUN_OPTIONS = ("--logger", "progress", "--scheduler", "greedy", "--rerun-incomplete", "--cores", "all")
+# Of runs; later ones win: no banner, one line of progress, a scheduler without a solver, unfinished files again.
+RUN_OPTIONS = (
+    *("--quiet", "host", "--logger", "progress"),
+    *("--scheduler", "greedy", "--rerun-incomplete", "--cores", "all"),
+)
 
 
 @dataclass(frozen=True)
