@@ -242,3 +242,11 @@ def test_targets_that_the_simulator_does_not_know_are_left_out_with_a_sentence(t
     with pytest.raises(UserError, match=f"pretraining simulated: the simulator.*{why}"):
         validate({"target": target, "experiments": {"table3": {"pretraining": ["imagenet", "simulated"]}}})
     validate({"target": target})
+
+
+@pytest.mark.parametrize(
+    ("scans", "data"),
+    [({}, "real films"), ({"films": "simulated"}, "simulated films"), ({"source": "simulated"}, "simulated films")],
+)
+def test_films_are_called_simulated_where_they_are_grown_here_or_said_to_be(scans, data):
+    assert Study(validate({"scans": scans})).data == data

@@ -228,6 +228,9 @@ class Scans(Section):
     sheet: Text = "samples.tsv"
     """The sample sheet (TSV, CSV or .xlsx), one row per sample; its paths are relative to the working directory.
     Source folder reads it; every other source writes it, and it must then lie under resources/."""
+    films: Annotated[str, OneOf(("real", "simulated"))] = "real"
+    """What the films of the sheet are; tables, figures, the report and the model card say so. Those of source simulated
+    are always simulated."""
     scans_per_shard: Count = 30
     """Number of scans that one job converts; 500 or 1000 for tens of thousands of scans."""
     extra_columns: Annotated[list[Column], Unique()] = []

@@ -326,7 +326,8 @@ class Study:
     @property
     def data(self) -> str:
         """What the films are: simulated or real."""
-        return "simulated films" if self.config["scans"]["source"] == "simulated" else "real films"
+        scans = self.config["scans"]
+        return "simulated films" if scans["source"] == "simulated" else f"{scans['films']} films"
 
     @property
     def run_info(self) -> dict[str, Any]:

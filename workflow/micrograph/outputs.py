@@ -678,7 +678,11 @@ OUTPUTS = (
             "samples": Input("table", SAMPLES),
             "components": _components(study),
             "topography": Input("table", "results/topography/topography.tsv"),
-            **({"truth": Input("table", "resources/truth/{shard}.tsv")} if study.data == "simulated films" else {}),
+            **(
+                {"truth": Input("table", "resources/truth/{shard}.tsv")}
+                if study.config["scans"]["source"] == "simulated"
+                else {}
+            ),
         },
         params=lambda study: {
             **_basic(study),

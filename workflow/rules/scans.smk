@@ -89,6 +89,6 @@ rule collect_micrographs:
         extra_columns=config["scans"]["extra_columns"],
         on_bad_scan=config["scans"]["on_bad_scan"],
         quality=config["heights"]["quality"],
-        data="simulated" if SIMULATED else "real",
+        data=STUDY.data.removesuffix(" films"),
     script:
         "../scripts/collect_micrographs.py"

@@ -58,7 +58,7 @@ with log.redirect_output(snakemake.log[0]):
         confusion,
         conclusions.from_table(tables["conclusions"]) if "conclusions" in tables else None,
         by_time.beside(tables["by_time"], "headline") if "by_time" in tables else None,
-        hazards.find(samples, target) if params.data == "real films" else (),
+        () if params.settings["scans"]["source"] == "simulated" else hazards.find(samples, target),
         params.left_out,
     )
     folder.write(Path(snakemake.output.page).parent, given.page, report, study, pictures)
