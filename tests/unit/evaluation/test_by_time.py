@@ -15,6 +15,7 @@ from micrograph.splits.fit_spec import FitSpec
 from tables_of_films import TARGET, shallow_fit
 
 CLASSES = [900, 950, 1000]
+CONSTANT = 100 / 3  # balanced accuracy of a constant prediction, percent
 DAYS, A_DAY, FOLDS = 44, 3, 4
 IMAGES = {"pretraining": "imagenet", "policy": "aug3", "features": "pool_cev85", "scheme": "nominal", "model": "SVC"}
 SHEET = {"pretraining": "none", "policy": "aug4", "features": "metadata", "scheme": "ordinal", "model": "OLR"}
@@ -125,7 +126,7 @@ def test_the_table_says_the_same_when_it_is_read_from_its_file(confounded, tmp_p
     for subject in by_time.SUBJECTS:
         assert by_time.beside(read, subject) == by_time.beside(confounded, subject)
     assert by_time.panels(read) == by_time.panels(confounded)
-    assert [by_time.needs_caution(one) for one in read.to_dict("records")] == read["caution"].tolist()
+    assert [by_time.needs_caution(one, CONSTANT) for one in read.to_dict("records")] == read["caution"].tolist()
 
 
 def test_without_dates_metadata_alone_are_compared_and_the_rest_says_why():
@@ -185,20 +186,23 @@ def test_each_sample_of_the_rarest_class_has_a_neighbour_of_its_own_in_time():
 
 
 @pytest.mark.parametrize(
-    ("quantity", "high", "cautious"),
+    ("quantity", "score", "high", "cautious"),
     [
-        ("metadata", -0.1, False),
-        ("metadata", -0.04, True),  # printed as 0.0
-        ("nearest_day", 9.0, True),
-        ("nearest_day", np.nan, False),
-        ("by_date", -1.0, False),
+        ("metadata", 60, -0.1, False),
+        ("metadata", 60, -0.04, True),  # printed as 0.0
+        ("nearest_day", 60, 9.0, True),
+        ("nearest_day", 60, np.nan, False),
+        ("nearest_day", 33.34, 9.0, False),  # printed as 33.3, as the constant prediction
+        ("metadata", 21.7, 13.2, False),
+        ("by_date", 60, -1.0, False),
     ],
 )
-def test_the_rule_judges_the_difference_to_images_as_it_is_printed(quantity, high, cautious):
-    assert by_time.needs_caution({"quantity": quantity, "difference_pct_points_high": high}) == cautious
+def test_the_rule_judges_scores_and_differences_to_images_as_they_are_printed(quantity, score, high, cautious):
+    row = {"quantity": quantity, "balanced_accuracy_pct": score, "difference_pct_points_high": high}
+    assert by_time.needs_caution(row, CONSTANT) == cautious
 
 
 @pytest.mark.parametrize(("high", "cautious"), [(59.9, True), (59.96, False), (70.0, False), (np.nan, False)])
 def test_later_days_are_judged_by_their_own_interval(high, cautious):
     row = {"quantity": "later_days", "balanced_accuracy_pct_high": high, "reference_pct": 60.0}
-    assert by_time.needs_caution(row) == cautious
+    assert by_time.needs_caution(row, CONSTANT) == cautious

@@ -37,9 +37,10 @@ WITHIN_DAYS = 30  # neighbours in time are grown this many days apart, or fewer
 CHANCE = 50.0  # percent: balanced accuracy between two classes, of every constant prediction
 DECIMALS = 1  # of the intervals that are judged, as they are printed
 RULE = (
-    "A caution is given where the 95 % interval of the balanced accuracy of metadata, or of the nearest growth day, "
-    "less that of micrographs does not lie below 0; and where the 95 % interval of the balanced accuracy on later days "
-    "lies below what the same models reach on the same samples under the protocol strict. Numbers are rounded to 0.1."
+    "A caution is given where the balanced accuracy of metadata, or of the nearest growth day, is above that of any "
+    "constant prediction, and its 95 % interval less that of micrographs does not lie below 0; and where the 95 % "
+    "interval of the balanced accuracy on later days lies below what the same models reach on the same samples under "
+    "the protocol strict. Numbers are rounded to 0.1."
 )
 SCORE, ACCURACY, DIFFERENCE = ([f"{name}{end}" for end in ENDS] for name in
                                ("balanced_accuracy_pct", "accuracy_pct", "difference_pct_points"))  # fmt: skip
@@ -113,7 +114,8 @@ def make_table(
         rows += [{"subject": subject} | row for row in made]
     rows += [{"subject": BOTH} | _split(base, splits, strict, untested, resampling) for base in (LATER, BLOCKS)]
     table = run.add_to(pd.DataFrame(rows, columns=COLUMNS))
-    return _with_texts(table.assign(caution=[needs_caution(row) for row in table.to_dict("records")]))
+    constant = 100 / len(resampling.classes)
+    return _with_texts(table.assign(caution=[needs_caution(row, constant) for row in table.to_dict("records")]))
 
 
 def _with_texts(table: pd.DataFrame) -> pd.DataFrame:
@@ -291,10 +293,18 @@ def _split(
     return row | dict(zip(names, map(confounders.training_samples, (fit, same)), strict=True))
 
 
-def needs_caution(row: Mapping[str, Any]) -> bool:
-    """Apply `RULE` to a row of the table; False where there is no interval."""
+def needs_caution(row: Mapping[str, Any], constant: float) -> bool:
+    """Apply `RULE` to a row of the table; False where there is no interval.
+
+    Parameters
+    ----------
+    row : mapping
+    constant : float
+        Balanced accuracy of any constant prediction, percent.
+    """
     if row["quantity"] in (METADATA, NEAREST):
-        return bool(round(row[DIFFERENCE[2]], DECIMALS) >= 0)
+        above = round(row[SCORE[0]], DECIMALS) > round(constant, DECIMALS)
+        return bool(above and round(row[DIFFERENCE[2]], DECIMALS) >= 0)
     return bool(row["quantity"] == LATER and round(row[SCORE[2]], DECIMALS) < round(row["reference_pct"], DECIMALS))
 
 
