@@ -120,6 +120,13 @@ def test_the_card_has_both_numbers_about_time_and_its_cautions_at_the_top(model)
     assert "Not tested" in model_card.card(model.facts | {"time": None})
 
 
+@pytest.mark.parametrize(("days", "discordant", "few"), [(11, 30, True), (12, 6, False), (44, 5, True)])
+def test_the_card_says_where_films_are_too_few_to_conclude(model, days, discordant, few):
+    counts = model.facts["cross_validated"] | {"batches": days}
+    text = model_card.card(model.facts | {"cross_validated": counts, "discordant": discordant})
+    assert ("Too few films to conclude" in text) == few
+
+
 def test_the_card_gives_counts_instead_of_an_interval_of_equal_values(model):
     checked = model.facts["checked"] | {"covered_900": [1.0, None, None, 13, 7], "alone": [0.5, 0.25, 0.75, 18, 9]}
     scores = model.facts["cross_validated"] | {"accuracy": [1.0, 1.0, 1.0]}

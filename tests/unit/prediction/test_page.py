@@ -73,14 +73,20 @@ def test_every_image_exists_and_nothing_is_loaded_from_elsewhere(written):
     assert "default-src 'none'" in text
 
 
-def test_cautions_about_time_are_on_the_page_and_in_every_row_of_the_table(predictions, stored, written, tmp_path):
-    assert "<strong>Caution" not in written[1] and (written[2]["caution"] == "").all()
+def test_cautions_about_the_model_are_on_the_page_and_in_every_row_of_the_table(predictions, stored, written, tmp_path):
+    few = "Too few films to conclude: 9 growth days, at least 12 are needed."
+    assert few in written[1] and (written[2].loc[written[2]["error"] == "", "caution"] == few).all()
     time = {"numbers": [], "cautions": ["Time <is> suspect."], "rule": ""}
-    doubted = replace(stored, facts=stored.facts | {"time": time})
+    doubted = replace(stored, facts=stored.facts | {"time": time, **model_of_many_films(stored.facts)})
     made = predict.predict(predictions[0].scan, doubted, device="cpu")
     frame = page.write([made], doubted, TEMPLATE, tmp_path / "t" / "index.html", tmp_path / "t" / "parts")
     assert frame["caution"].tolist() == ["Time <is> suspect."]
     assert "Time &lt;is&gt; suspect." in (tmp_path / "t" / "index.html").read_text(encoding="utf-8")
+
+
+def model_of_many_films(facts):
+    """The facts that say of how many films and days."""
+    return {"cross_validated": facts["cross_validated"] | {"batches": 44}, "discordant": 30}
 
 
 def test_simulated_films_are_named_where_they_were_used_and_nowhere_else(predictions, stored, written, tmp_path):

@@ -327,7 +327,7 @@ def test_in_a_notebook_a_prediction_is_short_and_nothing_is_printed(model, new, 
 
 def test_the_terminal_shows_file_answer_set_and_flags_and_the_page(tmp_path):
     made = [
-        predict.Prediction("a.spm", y_pred=950, probabilities={950: 1.0}, prediction_set=(900, 950)),
+        predict.Prediction("a.spm", y_pred=950, prediction_set=(900, 950), cautions=("Few films.",)),
         predict.Prediction("odd.spm", y_pred=950, out_of_distribution=True, reasons=("far",), trained_on="s1"),
         predict.Prediction("none.spm", error="none.spm: empty"),
     ]
@@ -336,4 +336,4 @@ def test_the_terminal_shows_file_answer_set_and_flags_and_the_page(tmp_path):
     assert [line.split(maxsplit=1)[0] for line in lines[:4]] == ["file", "a.spm", "odd.spm", "none.spm"]
     assert "950 °C" in lines[1] and "900, 950" in lines[1]
     assert "950" not in lines[2] and "out of distribution; trained on (s1)" in lines[2] and "not read" in lines[3]
-    assert str(tmp_path / "index.html") in lines[-1]
+    assert lines[4:6] == ["none.spm: empty", "Caution: Few films."] and str(tmp_path / "index.html") in lines[-1]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from micrograph.evaluation import uncertainty
+from micrograph.evaluation import conclusions, uncertainty
 from micrograph.prediction import novelty
 from micrograph.target import Target
 
@@ -208,7 +208,12 @@ def _performance(facts: Facts) -> str:
 
 
 def cautions(facts: Facts) -> list[str]:
-    """Return the cautions about time that the study of a model calls for (`evaluation.by_time`)."""
+    """Return what calls for caution: too few films to conclude, and the cautions of `evaluation.by_time`."""
+    few = conclusions.too_few(facts["cross_validated"]["batches"], facts["discordant"])
+    return [*([f"{few.capitalize()}."] if few else []), *_cautions_of_time(facts)]
+
+
+def _cautions_of_time(facts: Facts) -> list[str]:
     return list((facts["time"] or {}).get("cautions", []))
 
 
@@ -216,7 +221,7 @@ def _time(facts: Facts) -> str:
     if not facts["time"]:
         return "## Time\n\nNot tested for this model: what metadata alone reach, and what holds on later days.\n"
     rows = [f"| {name} | {number} | {note} |" for name, number, note in facts["time"]["numbers"]]
-    outcome = "" if cautions(facts) else "No caution by this rule: "
+    outcome = "" if _cautions_of_time(facts) else "No caution by this rule: "
     return (
         "## Time\n\n"
         f"Whether {Target.from_config(facts['target']).name} can be predicted by when a film was grown: balanced "

@@ -67,7 +67,7 @@ def _text(cell: object) -> str:
 
 
 def summary(table: pd.DataFrame, page: str | Path, unit: str) -> list[str]:
-    """Write a table of predictions for the terminal: file, answer, set and flags, then the path of the page.
+    """Write a table of predictions for the terminal: file, answer, set and flags; then errors, cautions and the page.
 
     Parameters
     ----------
@@ -95,4 +95,6 @@ def summary(table: pd.DataFrame, page: str | Path, unit: str) -> list[str]:
         for row in rows
     ]
     cut = [f"... and {len(lines) - LINES} more"] if len(lines) > LINES else []
-    return [*lines[:LINES], *cut, f"The page is {printable(Path(page).resolve())}"]
+    errors = [str(error) for error in table["error"].fillna("") if error][:LINES]
+    cautions = [f"Caution: {text}" for text in table["caution"].dropna().unique() if text]
+    return [*lines[:LINES], *cut, *errors, *cautions, f"The page is {printable(Path(page).resolve())}"]

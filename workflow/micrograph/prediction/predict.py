@@ -144,7 +144,8 @@ class Prediction:
     simulated : bool
         Whether the model was trained on simulated films.
     cautions : tuple of str
-        Why the model may have learned when films were grown; the same for all scans.
+        Why to distrust the model: too few films, or accuracy that may come from when they were grown. The same for all
+        scans.
     fingerprint : ndarray of int8
         Of the micrograph (`scans.duplicates`).
     """
