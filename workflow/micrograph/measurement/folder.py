@@ -186,5 +186,5 @@ def _summary(table: pd.DataFrame, rejected: pd.DataFrame, out: Path) -> str:
     """State what was measured, what was left out and why."""
     n_flagged = int((table["quality"] != "").sum())
     lines = [f"{len(table)} scans measured, {n_flagged} of them with a quality flag: {printable(out)}"]
-    lines += [f"{len(rejected)} files cannot be read as scans:"] if len(rejected) else []
+    lines += [f"Files that cannot be read as scans: {len(rejected)}"] if len(rejected) else []
     return "\n".join([*lines, *(f"  {row.reason}" for row in rejected.itertuples())])
