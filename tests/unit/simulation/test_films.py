@@ -57,33 +57,10 @@ def test_ridges_stand_up_and_gaps_lie_down_at_boundaries():
         assert 0.2 < abs(difference) < 1.2
 
 
-def test_beads_vary_the_height_of_boundaries_and_keep_its_mean():
-    plain, beaded = (
-        grow(6, density_um2=150, coverage=1.8, aligned_share=0.0, boundary_nm=1.0, boundary_beads=beads)
-        for beads in (0.0, 1.0)
-    )
-    seams = plain.masks["boundaries"]
-    assert np.array_equal(seams, beaded.masks["boundaries"])
-    flat = grow(6, density_um2=150, coverage=1.8, aligned_share=0.0)
-    ridge = [(film.height_nm - flat.height_nm)[seams & ~flat.masks["islands"]] for film in (plain, beaded)]
-    assert np.mean(ridge[1]) == pytest.approx(np.mean(ridge[0]), rel=0.3)
-    assert np.std(ridge[1]) > 3 * np.std(ridge[0])
-
-
-def test_steps_meander_with_unit_variance_and_less_at_short_wavelengths():
-    """The difference between points of a course grows with their distance, as of a random walk along the step."""
-    meander = films._meander((400, 400), (14, 40), 0.0, np.random.default_rng(1))
-    assert np.std(meander) == pytest.approx(1, rel=0.2)
-    steps = [np.mean((meander[:, lag:] - meander[:, :-lag]) ** 2) for lag in (10, 20, 40)]
-    assert steps[0] < steps[1] < steps[2] and steps[2] / steps[1] < 2.5
-
-
 def test_pits_go_down_and_particles_up_where_their_masks_say():
     plain = grow(5, coverage=1.8)
     dirty = films.grow_film(
-        CLEAN._replace(
-            coverage=1.8, pit_density_um2=200, particle_density_um2=200, needle_density_um2=20, debris_density_um2=20
-        ),
+        CLEAN._replace(coverage=1.8, pit_density_um2=200, particle_density_um2=200, needle_density_um2=20),
         FLAT,
         SHAPE,
         PIXEL_NM,
