@@ -246,7 +246,11 @@ def test_targets_that_the_simulator_does_not_know_are_left_out_with_a_sentence(t
 
 @pytest.mark.parametrize(
     ("scans", "data"),
-    [({}, "real films"), ({"films": "simulated"}, "simulated films"), ({"source": "simulated"}, "simulated films")],
+    [
+        ({}, "real films"),
+        ({"films": "simulated"}, "simulated films"),
+        ({"source": "simulated", "sheet": "resources/samples.tsv"}, "simulated films"),
+    ],
 )
 def test_films_are_called_simulated_where_they_are_grown_here_or_said_to_be(scans, data):
     assert Study(validate({"scans": scans})).data == data
