@@ -51,6 +51,7 @@ def test_every_file_is_measured_and_drawn_or_listed_with_its_reason(scans, tmp_p
     table = io.read_table(out / "measures.tsv").set_index("scan")
     rejected = io.read_table(out / "rejected.tsv").set_index("scan")["reason"]
     assert len(table) == 5 and set(table["levelling"].dropna()) == {"median"}
+    assert table.loc[f"{scans}/Probe 1/große Fläche.001", "sample"].endswith(".001")
     assert "this is a web page" in rejected[f"{scans}/page.spm"]
     assert "empty" in rejected[f"{scans}/empty.000"]
     assert {*table.index, *rejected.index} == {str(path) for path in scans.rglob("*") if path.is_file()}

@@ -129,14 +129,15 @@ def write_check(
 
 
 def _name(scans: Iterable[str], folder: str | Path) -> list[dict[str, Any]]:
-    """Give every file a name of its own: that of its path below the folder, without the ending."""
+    """Give every file a name of its own: its path below the folder, without the ending unless that counts (.000)."""
     rows = [{"scan": str(path), "film": _film(str(path), folder)} for path in scans]
     return make_sheet.assign_sample_names(rows)
 
 
 def _film(path: str, folder: str | Path) -> str:
     below = os.path.relpath(path, folder) if os.path.isdir(folder) else os.path.basename(path)
-    return make_sheet.sample_name(os.path.splitext(below)[0].replace(os.sep, "_"))
+    stem, ending = os.path.splitext(below)
+    return make_sheet.sample_name((below if ending[1:].isdigit() else stem).replace(os.sep, "_"))
 
 
 def _measure(row: dict[str, Any], out: Path, preprocessing: Preprocessing, settings: MeasureSettings) -> dict[str, Any]:
