@@ -45,3 +45,6 @@ def test_the_tutorial_leads_from_a_folder_of_scans_to_a_prediction(tmp_path):
     assert (study / "predicted/index.html").is_file()
     predicted = pd.read_csv(study / "predicted/predictions.tsv", sep="\t")
     assert len(predicted) == 3 and set(predicted["y_pred"]) <= {900, 950, 1000}
+    for page in ("results/report/index.html", "predicted/index.html"):
+        text = (study / page).read_text(encoding="utf-8")
+        assert "Too few films to conclude" in text and "imulated films" in text and "real films." not in text, page

@@ -1,7 +1,8 @@
 """A folder of simulated scans as a laboratory keeps them, for the tutorial: python -m micrograph.simulation.example.
 
-``scans/`` has two films of each of fifteen growth days, in files named as the microscope names them, and
-``growth_log.csv``, the notebook of whoever grew them; ``new/`` has three films of later days.
+``scans/`` has twelve films of nine growth days, in files named as the microscope names them, ``growth_log.csv`` is the
+notebook of whoever grew them, and ``new/`` has three films of later days. Nine days are the fewest that three folds of
+three classes can split.
 """
 
 import datetime
@@ -20,7 +21,8 @@ from micrograph.simulation import simulate
 
 SEED = 12
 CLASSES = (900, 950, 1000)
-DAYS, NEW_DAYS = 15, 3
+DAYS, NEW_DAYS = 9, 3  # three days for each class
+DAYS_OF_TWO = 3  # the first days, with a second film
 FIRST_DAY = datetime.date(2021, 4, 5)
 PIXELS = 256
 
@@ -49,7 +51,7 @@ def write(folder: str | Path) -> None:
             simulate.simulate_scan(film, SEED, place / film["file"], Path(truth, f"{film['file']}.npz"), PIXELS)
             if not film["is_new"]:
                 log.append({name: film[name] for name in ("file", "growth_celsius", "growth_seconds", "operator")})
-    pd.DataFrame(log).to_csv(folder / "scans" / "growth_log.csv", index=False)
+    pd.DataFrame(log).to_csv(folder / "growth_log.csv", index=False)
 
 
 def _films() -> Iterator[dict[str, Any]]:
@@ -59,7 +61,7 @@ def _films() -> Iterator[dict[str, Any]]:
         grown = FIRST_DAY + datetime.timedelta(days=5 * day)
         scanned = grown + datetime.timedelta(days=1)
         seconds = int(rng.integers(20, 90)) * 10
-        for number in range(2 if day < DAYS else 1):
+        for number in range(2 if day < DAYS_OF_TWO else 1):
             yield {
                 "sample": f"MCV1-{grown:%y%m%d}a-{number:02d}",
                 "batch": f"MCV1-{grown:%y%m%d}",
