@@ -40,7 +40,9 @@ for row in outputs.OUTPUTS:
                     report(path, caption=caption, category="Figures", labels={"figure": row.title})
                     if end == "png"
                     else (
-                        report(directory(path), patterns=["{page}." + row.image], caption=caption, category="Figures")
+                        report(
+                            directory(path), patterns=[f"{{page}}.{row.image}"], caption=caption, category="Figures"
+                        )
                         if end == "pages"
                         else path
                     )
