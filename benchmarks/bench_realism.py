@@ -155,7 +155,7 @@ def compare_measures(real, real_days, simulated, simulated_days, draws, rng):
 
 
 def exceedance(values, reference):
-    """The probability that a value exceeds one of the reference, ties half: 0.5 where both are alike; NaN left out."""
+    """The probability that a value exceeds one of the reference, ties half (0.5: equal distributions); NaN left out."""
     values, reference = values[np.isfinite(values)], np.sort(reference[np.isfinite(reference)])
     if not (len(values) and len(reference)):
         return float("nan")
@@ -223,7 +223,7 @@ def frechet_rows(embedded, real_days, simulated_days, rows, draws, rng):
 
 
 def two_sample_rows(embedded, real_days, simulated_days, real_halves, rows, draws, rng):
-    """Balanced accuracy in percent of telling `rows` from as many simulated films, and the real halves from each other.
+    """Balanced accuracy of the two-sample test of `rows` and as many simulated films, and of the real halves, percent.
 
     The classifier learns from the real films of other growth days, of both halves, and as many simulated ones.
     """
@@ -235,7 +235,7 @@ def two_sample_rows(embedded, real_days, simulated_days, real_halves, rows, draw
         chosen = drawn_days(simulated_days, len(real), rng)
         labels = np.repeat([1, 0], len(real))
         days = np.concatenate([real_days, simulated_days[chosen] + " simulated"])
-        correct = told_apart(np.concatenate([real, simulated[chosen]]), labels, days, rng)
+        correct = two_sample_correct(np.concatenate([real, simulated[chosen]]), labels, days, rng)
         right[draw], simulated_right[draw, chosen] = correct[: len(real)], correct[len(real) :]
     yield {"quantity": "two_sample_pct", "real_n": len(rows)} | interval(
         (right.mean(axis=0)[rows], real_days[rows]),
@@ -243,13 +243,13 @@ def two_sample_rows(embedded, real_days, simulated_days, real_halves, rows, draw
         draws, rng,
     )  # fmt: skip
     is_first = np.asarray(real_halves) == HALVES[0]
-    correct = np.mean([told_apart(real, is_first.astype(int), real_days, rng) for _ in range(10)], axis=0)
+    correct = np.mean([two_sample_correct(real, is_first.astype(int), real_days, rng) for _ in range(10)], axis=0)
     yield {"quantity": "two_sample_real_halves_pct", "real_n": len(real)} | interval(
         (correct[is_first], real_days[is_first]), (correct[~is_first], real_days[~is_first]), draws, rng
     )
 
 
-def told_apart(values, labels, days, rng):
+def two_sample_correct(values, labels, days, rng):
     """Whether each film's label is predicted by an SVC that has seen films of other growth days."""
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler

@@ -65,21 +65,21 @@ def test_drawn_days_are_whole_but_the_last():
     assert sorted(np.unique(days[rows], return_counts=True)[1]) == [1, 3, 3]
 
 
-def test_two_samples_are_told_apart_where_they_differ_and_else_not():
+def test_two_samples_are_distinguished_where_they_differ_and_else_not():
     rng = np.random.default_rng(2)
     days = np.array([f"day {number}" for number in range(80)]).repeat(2)
     labels = np.repeat([0, 1], 80)
-    alike = rng.normal(size=(160, 5))
-    assert realism.told_apart(alike + 6 * labels[:, None], labels, days, rng).mean() > 0.98
-    assert 0.35 < np.mean([realism.told_apart(alike, labels, days, rng).mean() for _ in range(3)]) < 0.65
+    same = rng.normal(size=(160, 5))
+    assert realism.two_sample_correct(same + 6 * labels[:, None], labels, days, rng).mean() > 0.98
+    assert 0.35 < np.mean([realism.two_sample_correct(same, labels, days, rng).mean() for _ in range(3)]) < 0.65
 
 
 def test_what_a_day_has_in_common_does_not_tell_samples_apart():
-    """Every day has a feature of its own: known days would be told without error."""
+    """Every day has a feature of its own: known days would be classified without error."""
     rng = np.random.default_rng(3)
     day = np.arange(40).repeat(4)
     values, labels = 5 * np.eye(40)[day] + 0.01 * rng.normal(size=(160, 40)), np.repeat([0, 1], 80)
-    assert realism.told_apart(values, labels, day.astype(str), rng).mean() < 0.7
+    assert realism.two_sample_correct(values, labels, day.astype(str), rng).mean() < 0.7
 
 
 def test_interval_is_that_of_days():
@@ -109,6 +109,6 @@ def test_a_run_writes_tables_of_the_half_that_is_asked_for(tmp_path):
     measures, distances = (io.read_table(tmp_path / f"out/realism_{name}.tsv") for name in ("measures", "distances"))
     assert set(measures["films"]) == set(distances["films"]) == {"held_out"}
     assert measures["real_n"].max() == 12 and measures["simulated_n"].max() == 30
-    told = distances.set_index("quantity")["value"]
-    assert told["frechet_ratio"] > 2 and told["two_sample_pct"] > 90  # noise is no film
+    found = distances.set_index("quantity")["value"]
+    assert found["frechet_ratio"] > 2 and found["two_sample_pct"] > 90  # noise is no film
     assert (tmp_path / "out/realism_worst.png").stat().st_size > 10_000
