@@ -83,7 +83,16 @@ def test_a_new_scan_more_is_predicted_with_the_others_and_nothing_else_is_done_a
     assert len(io.read_table(copy_of_smoke.folder / TABLE)) == 2
     assert "Nothing to be done" in copy_of_smoke.run()  # the study knows nothing of new scans
 
-    (folder / "b.spm").unlink()
+    (folder / "b.spm").rename(folder / "c.spm")  # a sheet says that both are of one film
+    (copy_of_smoke.folder / "new.tsv").write_text(f"sample\tscan\nF1\t{folder}/a.spm\nF1\t{folder}/c.spm\n")
+    copy_of_smoke.run("--config", "new_scans=new.tsv", "--", "predict")
+    table = io.read_table(copy_of_smoke.folder / TABLE)
+    assert table["film"].tolist() == ["F1"] * 3 and table["n_scans"].tolist() == [1, 1, 2]
+
+    (folder / "c.spm").unlink()
+    assert "c.spm' does not exist" in copy_of_smoke.run(
+        "--config", "new_scans=new.tsv", "--", "predict", succeeds=False
+    )
     copy_of_smoke.run("--config", f"new_scans={folder}", "--", "predict")
     assert (copy_of_smoke.folder / TABLE).read_bytes() == first
 

@@ -122,7 +122,11 @@ def _scans(options: argparse.Namespace) -> int:
 
 
 def _predict_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("scans", help="a scan, or a folder of scans; subfolders are searched too")
+    parser.add_argument(
+        "scans",
+        help="a scan, a folder of scans (subfolders are searched too), or a sheet "
+        "(.tsv, .csv, .xlsx) with the columns scan and sample: scans of one sample are one film",
+    )
     parser.add_argument(
         "--model",
         default="results/final_model/model.safetensors",

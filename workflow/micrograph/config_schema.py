@@ -883,7 +883,8 @@ class Config(Section):
     final_model: FinalModel = FinalModel()
     attribution: Attribution = Attribution()
     new_scans: Text | None = None
-    """A folder of scans, or one scan, to predict: snakemake --cores 8 predict --config new_scans=FOLDER"""
+    """A folder of scans, one scan, or a sheet with the columns sample and scan, to predict: snakemake --cores 8 predict
+    --config new_scans=FOLDER"""
     scans_folder: Text | None = None
     """A folder of scans to convert, level, draw and measure without a sheet: snakemake --cores 2 scans --config
     scans_folder=FOLDER"""

@@ -12,6 +12,14 @@ WEIGHTS = ["results/pretraining/published/all.safetensors"] if FILMS else weight
 FOLD_WEIGHTS = expand("results/pretraining/strict/fold{fold}.safetensors", fold=range(config["splits"]["folds"]))
 
 
+@cache
+def scans_to_predict():
+    """The scans to predict; the main process prints how the cells of a sheet were read."""
+    notify = partial(print, file=sys.stderr) if workflow.is_main_process else None
+    list_new_scans = partial(sample_sheet.list_new_scans, notify=notify)
+    return exit_with_message(list_new_scans, config["new_scans"])
+
+
 rule train_final_model:
     """Train the final CNN on all samples with the settings of the strict folds, cross-validate and calibrate it."""
     input:
@@ -78,7 +86,7 @@ rule onnx:
 
 
 rule predict:
-    """Predict new scans with the final model: --config new_scans=FOLDER."""
+    """Predict new scans with the final model: --config new_scans=FOLDER, a scan or a sheet."""
     input:
         model="results/final_model/model.safetensors",
         template=workflow.source_path("../report/new.html.j2"),
@@ -94,7 +102,7 @@ rule predict:
     conda:
         "../../envs/vision.yaml"
     params:
-        scans=lambda wildcards: exit_with_message(sample_sheet.list_scans, config["new_scans"]),
+        scans=lambda wildcards: scans_to_predict(),
         device=config["networks"]["device"],
     script:
         "../scripts/predict.py"

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from micrograph.prediction import page, predict, storage
+from micrograph.scans import sample_sheet
 from project import PROJECT
 
 from .conftest import simulate_scans
@@ -152,6 +154,37 @@ def test_films_with_several_scans_have_the_mean_of_their_scans_and_copies_do_not
     assert frame["film"].tolist() == ["A1"] * 3 + ["B1"] + ["C1"] * 2 + ["A1"]
     assert frame["n_scans"].tolist() == [1] * 6 + [2] and frame["scan"].iloc[-1] == ""
     assert "Films with several scans" in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_sheet_says_which_scans_are_of_one_film_against_their_names(stored, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    paths = simulate_scans(tmp_path / "new", 4, 4, seed=12)["scan"].tolist()
+    for path, name in zip(paths, ("A1_center.spm", "A1_edge.spm", "x.spm", "y.spm"), strict=True):
+        os.rename(path, tmp_path / "new" / name)
+    (tmp_path / "new.tsv").write_text(
+        "scan\tsample\nnew/A1_center.spm\tF1\nnew/x.spm\tF1\nnew/A1_edge.spm\tF2\n", encoding="utf-8"
+    )
+    made = list(predict.predict_scans(sample_sheet.list_new_scans("new.tsv"), stored, "cpu"))
+    assert [(one.scan, one.film) for one in made] == [
+        ("new/A1_center.spm", "F1"), ("new/x.spm", "F1"), ("new/A1_edge.spm", "F2"),
+    ]  # fmt: skip
+    (film,) = predict.predict_films(made, stored)
+    assert (film.film, film.n_scans) == ("F1", 2)
+    by_name = predict.predict_films(predict.predict_scans(sample_sheet.list_new_scans("new"), stored, "cpu"), stored)
+    assert [(one.film, one.n_scans) for one in by_name] == [("A1", 2)]
+
+
+def test_a_sheet_gives_width_and_unit_of_files_that_do_not_state_them(stored, tmp_path):
+    rng = np.random.default_rng(2)
+    picture = tmp_path / "picture.png"
+    Image.fromarray(rng.integers(0, 255, (96, 96), dtype=np.uint8)).save(picture)
+    (tmp_path / "new.csv").write_text(f"scan,sample,width_nm\n{picture},F1,640\n", encoding="utf-8")
+    alone, of_sheet = (
+        next(predict.predict_scans(sample_sheet.list_new_scans(path), stored, "cpu"))
+        for path in (picture, tmp_path / "new.csv")
+    )
+    assert np.isnan(alone.measures["width_nm"]) and of_sheet.measures["width_nm"] == 640
+    assert alone.sha256 == of_sheet.sha256
 
 
 @pytest.mark.parametrize(("method", "expected"), [("mean", 950), ("majority", 900)])

@@ -373,3 +373,32 @@ def test_what_belongs_to_a_film_must_be_the_same_in_all_its_rows(folder):
     message = fault_of(folder, FILMS, "a|950|a.spm|d|60|center|raw", "a|900|b.spm|e||edge|cooked")
     assert "lines 2, 3: the scans of sample 'a' differ in growth_celsius (950, 900)" in message
     assert "growth_seconds (60, ); batch (d, e)" in message and "kind 'cooked'" in message and "2 errors" in message
+
+
+def test_a_sheet_of_new_scans_needs_neither_batches_nor_growth_conditions(folder):
+    path = write(
+        folder,
+        "scan|sample|kind|width_nm|growth_celsius|remark",
+        "b.spm|film-1|processed|1000.5|950 °C|scratched",
+        "a.spm|film-1||||",
+    )
+    found = sample_sheet.list_new_scans(path)
+    assert list(found) == ["a.spm", "b.spm"]  # raw ones first
+    assert found["a.spm"] == {"state": [0, os.stat("a.spm").st_mtime_ns], "film": "film-1"}
+    assert found["b.spm"] == found["a.spm"] | {
+        "state": [0, os.stat("b.spm").st_mtime_ns], "kind": "processed", "width_nm": 1000.5,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lines", "part"),
+    [
+        (["scan|batch", "a.spm|1"], "column 'sample' is missing"),
+        (["scan|sample", "c.spm|1"], "line 2: scan 'c.spm' does not exist"),
+        (["scan|sample", "a.spm|1", "a.spm|2"], "lines 2, 3: scan 'a.spm' occurs 2 times"),
+        (["scan|sample", "a.spm|"], "line 2: sample is empty"),
+    ],
+)
+def test_errors_of_a_sheet_of_new_scans_name_the_line(folder, lines, part):
+    with pytest.raises(UserError, match=part):
+        sample_sheet.list_new_scans(write(folder, *lines))

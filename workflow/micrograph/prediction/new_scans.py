@@ -1,4 +1,4 @@
-"""Predict a scan, or a folder of scans, for the command line: lines to read, and on request the table and the page."""
+"""Predict a scan, or those of a folder or sheet, for the command line: lines, and on request the table and the page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from micrograph import io
+from micrograph import io, log
 from micrograph.errors import UserError, printable
 from micrograph.prediction import predict
 from micrograph.project import PROJECT
@@ -24,7 +24,7 @@ def predict_folder(
     Parameters
     ----------
     scans : path
-        A file, or a folder that is searched with its subfolders.
+        A scan, a folder that is searched with its subfolders, or a sheet (`sample_sheet.list_new_scans`).
     model : path
         Of the final model.
     out : path, optional
@@ -41,13 +41,13 @@ def predict_folder(
     Raises
     ------
     UserError
-        If there is no scan or no model, or if `out` exists.
+        If there is no scan or no model, if the sheet has errors, or if `out` exists.
     """
     if out is not None and Path(out).exists():
         raise UserError(f"{printable(out)}: exists and is kept; name a new folder.")
-    paths = sample_sheet.list_scans(scans, "SCANS", out)
+    listed = sample_sheet.list_new_scans(scans, "SCANS", out, notify=log.notice)
     loaded = predict.read_model(model)
-    predictions = predict.predict_scans(paths, loaded, device)
+    predictions = predict.predict_scans(listed, loaded, device)
     if out is None:
         made = list(predictions)
         lines = [str(one) for one in [*made, *predict.predict_films(made, loaded)]]

@@ -97,7 +97,11 @@ class Prediction:
     reasons : tuple of str
         Why it is, in sentences.
     film : str
-        Name of the film, as the file's name has it.
+        Name of the film, as the sheet or the file's name has it.
+    film_key : tuple of str
+        Equal for scans of one film.
+    kind : {"raw", "processed"}
+        Of the file, likewise.
     n_scans : int
         Scans that the prediction is of.
     spread : float
@@ -157,6 +161,8 @@ class Prediction:
     out_of_distribution: bool = False
     reasons: tuple[str, ...] = ()
     film: str = ""
+    film_key: tuple[str, str] = ("", "")
+    kind: str = "raw"
     n_scans: int = 1
     spread: float = NAN
     target: Target | None = None
@@ -273,15 +279,18 @@ def predict(
     """
     model = _read_model(model)
     scan = conversion.convert_scan(path, _preprocessing(model), width_nm)
-    return _predict([scan], model, device)[0]
+    return _predict([scan], model, device, [_film(path, {})])[0]
 
 
-def predict_scans(paths: Iterable[str | Path], model: str | Path | Model, device: str = "auto") -> Iterator[Prediction]:
+def predict_scans(
+    scans: Iterable[str | Path] | Mapping[str, Mapping[str, Any]], model: str | Path | Model, device: str = "auto"
+) -> Iterator[Prediction]:
     """Predict scans in order; a file that cannot be read has a Prediction with its `error`.
 
     Parameters
     ----------
-    paths : iterable of str or Path
+    scans : iterable of str or Path, or mapping of str to mapping
+        Paths; with them what a sheet says (`sample_sheet.list_new_scans`): film, kind, width_nm, z_unit, levelling.
     model, device
         As of `predict`.
 
@@ -292,17 +301,21 @@ def predict_scans(paths: Iterable[str | Path], model: str | Path | Model, device
         other scans, but for rounding.
     """
     model = _read_model(model)
-    preprocessing, paths = _preprocessing(model), list(paths)
+    preprocessing, paths = _preprocessing(model), list(scans)
+    rows = scans if isinstance(scans, Mapping) else {}
     waiting: list[conversion.ConvertedScan | Prediction] = []
     batch: list[conversion.ConvertedScan] = []
+    names: list[dict[str, Any]] = []
     for number, path in enumerate(log.progress(paths, "scans read"), start=1):
-        waiting.append(one := _convert(path, preprocessing))
+        row = rows.get(str(path), {})
+        waiting.append(one := _convert(path, preprocessing, row))
         if isinstance(one, conversion.ConvertedScan):
             batch.append(one)
+            names.append(_film(path, row))
         if len(batch) == BATCH_SIZE or number == len(paths):
-            predicted = iter(_predict(batch, model, device) if batch else [])
+            predicted = iter(_predict(batch, model, device, names) if batch else [])
             yield from (one if isinstance(one, Prediction) else next(predicted) for one in waiting)
-            waiting, batch = [], []
+            waiting, batch, names = [], [], []
 
 
 def without_images(prediction: Prediction) -> Prediction:
@@ -323,20 +336,20 @@ def predict_films(predictions: Iterable[Prediction], model: Model) -> list[Predi
     Returns
     -------
     list of Prediction
-        Of every film with several scans, by their names (`scans.film_names`): what all of them give, as films of the
-        study were scored when the model was calibrated (`evaluation.films`). Of copies of one scan the first counts,
-        raw ones before processed ones.
+        Of every film with several scans, by the sheet or else their names (`scans.film_names`): what all of them give,
+        as films of the study were scored when the model was calibrated (`evaluation.films`). Of copies of one scan the
+        first counts, raw ones before processed ones.
     """
     films: dict[tuple[str, str], list[Prediction]] = {}
     for one in predictions:
         if not one.error:
-            films.setdefault(film_names.film_key(one.scan), []).append(one)
+            films.setdefault(one.film_key, []).append(one)
     merged = (_merge(_without_copies(scans), model.facts) for scans in films.values() if len(scans) > 1)
     return [film for film in merged if film.n_scans > 1]
 
 
 def _without_copies(scans: Sequence[Prediction]) -> list[Prediction]:
-    scans = sorted(scans, key=lambda one: (film_names.parse(os.path.basename(one.scan)).kind == "processed", one.scan))
+    scans = sorted(scans, key=lambda one: (one.kind == "processed", one.scan))
     widths = [one.measures["width_nm"] for one in scans]
     groups = duplicates.find([cast(NDArray, one.fingerprint) for one in scans], widths)
     copies = {place for group in groups for place in group[1:]}
@@ -440,11 +453,25 @@ def _preprocessing(model: Model) -> conversion.Preprocessing:
     return conversion.Preprocessing(**model.facts["preprocessing"])
 
 
-def _convert(path: str | Path, preprocessing: conversion.Preprocessing) -> conversion.ConvertedScan | Prediction:
-    """Return the ConvertedScan of a file, or a Prediction with the error, whatever it was."""
+def _film(path: str | Path, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return film, film_key and kind of a scan, by its row of a sheet or else by its name."""
+    path = printable(path)
+    name = film_names.parse(os.path.basename(path))
+    if "film" not in row:
+        return {"film": name.film, "film_key": film_names.film_key(path), "kind": name.kind}
+    return {"film": row["film"], "film_key": ("", row["film"]), "kind": row.get("kind", name.kind)}
+
+
+def _convert(
+    path: str | Path, preprocessing: conversion.Preprocessing, row: Mapping[str, Any]
+) -> conversion.ConvertedScan | Prediction:
+    """Return the ConvertedScan of a file with a row of a sheet, or a Prediction with the error, whatever it was."""
     name = printable(path)
+    if "levelling" in row:
+        preprocessing = replace(preprocessing, levelling=row["levelling"])
+    units = {name: row[name] for name in ("width_nm", "z_unit") if name in row}
     try:
-        return conversion.convert_scan(path, preprocessing)
+        return conversion.convert_scan(path, preprocessing, **units)
     except BlankScanError as error:
         reasons = ("its height range is zero",)
         return Prediction(name, error=_message(error), out_of_distribution=True, reasons=reasons)
@@ -459,7 +486,9 @@ def _message(error: Exception) -> str:
     return printable(" ".join(str(error).split()))
 
 
-def _predict(scans: Sequence[conversion.ConvertedScan], model: Model, device: str) -> list[Prediction]:
+def _predict(
+    scans: Sequence[conversion.ConvertedScan], model: Model, device: str, films: Sequence[Mapping[str, Any]]
+) -> list[Prediction]:
     facts: Any = model.facts
     micrographs = np.stack([one.micrograph for one in scans])
     attributions = model.attribute(rendering.resize(micrographs, facts["pixels"]), device)
@@ -468,14 +497,14 @@ def _predict(scans: Sequence[conversion.ConvertedScan], model: Model, device: st
         Prediction(
             scan.scan, sha256=scan.sha256, trained_on=_trained_on(scan.sha256, facts["films"]),
             measures=scan.measures | _topography(scan), channel=scan.channel, micrograph=scan.micrograph,
-            film=film_names.parse(os.path.basename(scan.scan)).film,
             fingerprint=duplicates.fingerprint(scan.micrograph),
             pixel_size_nm=scan.pixel_size_nm, simulated=facts["data"] == "simulated films",
             cautions=tuple(model_card.cautions(facts)), constant=_constant(facts),
-            **answer, **attributed, **_compare_to_study(scan, row, model),
+            **film, **answer, **attributed, **_compare_to_study(scan, row, model),
         )
-        for scan, answer, attributed, row in zip(
-            scans, _decode(attributions["outputs"], facts), _attribution_maps(attributions), distances, strict=True
+        for scan, film, answer, attributed, row in zip(
+            scans, films, _decode(attributions["outputs"], facts), _attribution_maps(attributions), distances,
+            strict=True,
         )
     ]  # fmt: skip
 

@@ -287,7 +287,9 @@ def input_files(folder: Path, config: Mapping[str, Any], config_files: Iterable[
     folder = Path(folder).resolve()
     sheet = (config.get("scans") or {}).get("sheet")
     weights = (config.get("networks") or {}).get("weights_file")
-    named = [*config_files, sheet, *_scans(folder, sheet), weights, config.get("new_scans")]
+    new_scans = config.get("new_scans")
+    of_sheet = _scans(folder, new_scans) if new_scans and sample_sheet.is_sheet(folder / new_scans) else []
+    named = [*config_files, sheet, *_scans(folder, sheet), weights, new_scans, *of_sheet]
     named += ["resources/weights", "resources/excluded.tsv"]
     paths = [Path(name) for name in named if name]
     paths = [path.relative_to(folder) if path.is_relative_to(folder) else path for path in paths]

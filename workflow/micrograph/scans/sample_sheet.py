@@ -32,6 +32,7 @@ OPTIONAL = (
 )
 OF_SCANS = ("sample", "scan", "position", "kind", "width_nm", "z_unit", "levelling")  # all others are of the film
 KINDS = ("", "raw", "processed")
+SUFFIXES = (".tsv", ".csv", ".xlsx")  # of a sheet of new scans
 MAX_POSITION = 40  # characters in the name of a scan
 TEXTS = ("substrate", "operator")  # growth variables that are not numbers
 # Columns of the sheet, and of the tables made from it, that are not growth variables.
@@ -57,10 +58,10 @@ LABEL_DATE = re.compile(r".+-(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)[A-Za-z]?
 CENTURY = 2000  # of labels, which hold two digits of the year
 FIRST_YEAR = 1900
 COMMANDS = {  # what names a folder: how it is given
-    "new_scans": "snakemake --cores 8 predict --config new_scans=FOLDER",
+    "new_scans": "snakemake --cores 8 predict --config new_scans=FOLDER (or a scan, or a sheet)",
     "scans_folder": "snakemake --cores 2 scans --config scans_folder=FOLDER",
     "FOLDER": "micrograph scans FOLDER",
-    "SCANS": "micrograph predict FOLDER",
+    "SCANS": "micrograph predict FOLDER (or a scan, or a sheet)",
 }
 
 
@@ -74,10 +75,13 @@ class Columns:
         Its column is required.
     extra : tuple of str
         The study's own columns, besides the target's.
+    of_scans_only : bool
+        Whether all columns but OF_SCANS are ignored: new scans have no batch, and need no growth conditions.
     """
 
     target: Target | None = None
     extra: tuple[str, ...] = ()
+    of_scans_only: bool = False
 
     @classmethod
     def from_config(cls, target: Mapping[str, Any], extra_columns: Iterable[str]) -> Columns:
@@ -332,6 +336,51 @@ def list_scans(path: str | Path | None, key: str = "new_scans", out: str | Path 
     return {str(path): _size_and_time(path) for path in paths}
 
 
+def list_new_scans(
+    path: str | Path | None,
+    key: str = "new_scans",
+    out: str | Path | None = None,
+    notify: Callable[[str], object] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """List the scans to predict, of a folder or of a sheet.
+
+    Parameters
+    ----------
+    path : path
+        As of `list_scans`, or a sheet (SUFFIXES) with the columns sample and scan, and others of OF_SCANS.
+    key, out
+        As of `list_scans`.
+    notify : callable, optional
+        As of `read`.
+
+    Returns
+    -------
+    dict of str to dict
+        Path: `state`, its size and time as of `list_scans`; of a sheet, sorted by sample, also `film` and, where given,
+        kind, width_nm, z_unit and levelling.
+
+    Raises
+    ------
+    UserError
+        As of `list_scans` and `read`.
+    """
+    listed = list_scans(path, key, out)
+    if path is None or not is_sheet(path):
+        return {scan: {"state": state} for scan, state in listed.items()}
+    sheet = read(path, Columns(of_scans_only=True), notify=notify)
+    rows = sheet[["film", "kind", "width_nm", "z_unit", "levelling"]].to_dict("records")
+    return {
+        scan: {"state": _size_and_time(Path(scan))}
+        | {str(name): value for name, value in row.items() if value == value and value}
+        for scan, row in zip(sheet["scan"], rows, strict=True)
+    }
+
+
+def is_sheet(path: str | Path) -> bool:
+    """Return whether a path is a file that is named as a sheet."""
+    return Path(path).suffix.lower() in SUFFIXES and not os.path.isdir(path)
+
+
 def _visible_files(folder: str | Path) -> Iterator[Path]:
     """Yield all paths below a folder but hidden ones, and the folders that cannot be opened, in no order."""
     closed = []
@@ -385,6 +434,8 @@ def _read(path: str | Path, columns: Columns) -> _Sheet:
         raise UserError(f"{path}: the columns are separated by spaces; save the sheet as TSV, CSV or .xlsx.")
     header = list(_column_errors(names, table.header_line, columns))
     errors = [*table.errors, *_unnamed_cells(names, table)]
+    if columns.of_scans_only:
+        names = [name if name in OF_SCANS else "" for name in names]
     renamed = [f"'{name}' as {column}" for name, column in zip(table.names, names, strict=True) if name != column]
     notes = [*table.notes, *([f"columns: {', '.join(renamed)}"] if renamed else [])]
     cells = dict(zip(names, zip_longest(*table.rows.values(), fillvalue=""), strict=False))
@@ -477,7 +528,7 @@ def _column_errors(names: list[str], line: int, columns: Columns) -> Iterator[st
     """Yield the errors of the header: missing, unknown and repeated columns."""
     known = columns.known
     for name in dict.fromkeys(filter(None, names)):
-        if name not in known:
+        if name not in known and not columns.of_scans_only:
             near = get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f"did you mean '{near[0]}'?" if near else f"known columns: {', '.join(known)}."
             hint += " Name a growth variable of your own in scans.extra_columns of the config; leave other columns out."
@@ -514,7 +565,7 @@ def _cell_errors(frame: pd.DataFrame, sheet: _Sheet, files_must_exist: bool) -> 
         (frame["growth_date"], _date_error),
         (frame["levelling"], _levelling_error),
         (frame["kind"], _kind_error),
-        (frame["film"].where(frame["batch"] == "", ""), _batch_error),
+        *([] if columns.of_scans_only else [(frame["film"].where(frame["batch"] == "", ""), _batch_error)]),
         (frame["scan"], partial(_scan_error, file_errors=file_errors)),
     ]
     errors = []
