@@ -15,8 +15,10 @@ from project import PROJECT, SMOKE, Study
 
 PROFILE = PROJECT / "workflow" / "profiles" / "slurm"
 WHOLE = os.environ.get("FAULTS") == "nightly"
-# What is made: scans, features, networks, shallow models, MLP, attribution, the tables that gather them; at night all.
-TARGETS = [] if WHOLE else ["table3", "table4", "attribution_tests", "results/tables/learning_curve.tsv"]
+# What is made: scans, features, networks, shallow models, MLP, attribution, the tables that gather them, pre-training;
+# at night all.
+BY_DAY = ["table3", "table4", "attribution_tests", "results/tables/learning_curve.tsv"]
+TARGETS = [] if WHOLE else [*BY_DAY, "results/pretraining/simulated.safetensors"]
 # Shorter waits than a real cluster wants; everything else is the profile's.
 IMPATIENT = ["--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5"]
 
