@@ -152,8 +152,8 @@ def read(path: str | Path, options: ReadOptions = DEFAULT_OPTIONS) -> ExportedIm
     inverted; images with an orientation (EXIF) are turned.
     """
     with _sentences(path), open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
         stored = _read_stored(path)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
         width_nm = options.width_nm or _imagej_width_nm(path, stored)
         unit = options.z_unit or _value_unit(stored.description)
         if unit or stored.holds_heights:
