@@ -196,6 +196,9 @@ def test_new_scans_are_inputs_file_by_file(study):
     put(study / "new/x y.spm", b"x")
     written, _ = recorded(study, config={**CONFIG, "new_scans": "new"})
     assert written.inputs["new/x y.spm"]["sha256"] == sha256(b"x")
+    put(study / "new/sheet.csv", b"scan,sample\nx y.spm,F1\n")  # its paths start at its folder
+    written, _ = recorded(study, config={**CONFIG, "new_scans": "new/sheet.csv"})
+    assert written.inputs["new/x y.spm"]["sha256"] == sha256(b"x")
 
 
 def test_only_files_of_another_size_or_time_are_read_again_and_a_check_reads_every_byte(study):

@@ -382,18 +382,32 @@ def test_a_sheet_of_new_scans_needs_neither_batches_nor_growth_conditions(folder
         "b.spm|film-1|processed|1000.5|950 °C|scratched",
         "a.spm|film-1||||",
     )
-    found = sample_sheet.list_new_scans(path)
+    notes = []
+    found = sample_sheet.list_new_scans(path.name, notify=notes.append)
     assert list(found) == ["a.spm", "b.spm"]  # raw ones first
     assert found["a.spm"] == {"state": [0, os.stat("a.spm").st_mtime_ns], "film": "film-1"}
     assert found["b.spm"] == found["a.spm"] | {
         "state": [0, os.stat("b.spm").st_mtime_ns], "kind": "processed", "width_nm": 1000.5,
     }  # fmt: skip
+    assert notes == []  # on ignored columns neither
+
+
+def test_paths_in_a_sheet_of_new_scans_start_at_its_folder_as_in_a_sheet_that_is_made(folder):
+    (folder / "new/sub {1}").mkdir(parents=True)
+    for name in ("A.spm", "sub {1}/b.spm", "sub {1}/c.spm"):
+        (folder / "new" / name).write_bytes(b"")
+    write(folder / "new", "scan|sample", r"sub {1}\b.spm|F1", r"C:\data\sub {1}\C.SPM|F2", "A.spm|F3", "../a.spm|F4")
+    expected = ["sub {1}/b.spm", "sub {1}/c.spm", "A.spm", "../a.spm"]
+    for path in ("new/samples.tsv", folder / "new/samples.tsv"):
+        assert list(sample_sheet.list_new_scans(path)) == [os.path.join(os.path.dirname(path), one) for one in expected]
 
 
 @pytest.mark.parametrize(
     ("lines", "part"),
     [
-        (["scan|batch", "a.spm|1"], "column 'sample' is missing"),
+        (["scan|batch", "a.spm|1"], "line 1: column 'sample' is missing; add it"),
+        (["scan,samples", "a.spm,1"], "line 1: column 'sample' is missing; rename 'samples'"),
+        (["1.0,2.0", "1.5,2.5"], "columns scan .path. and sample .film., and line 1 names neither"),
         (["scan|sample", "c.spm|1"], "line 2: scan 'c.spm' does not exist"),
         (["scan|sample", "a.spm|1", "a.spm|2"], "lines 2, 3: scan 'a.spm' occurs 2 times"),
         (["scan|sample", "a.spm|"], "line 2: sample is empty"),
@@ -401,4 +415,4 @@ def test_a_sheet_of_new_scans_needs_neither_batches_nor_growth_conditions(folder
 )
 def test_errors_of_a_sheet_of_new_scans_name_the_line(folder, lines, part):
     with pytest.raises(UserError, match=part):
-        sample_sheet.list_new_scans(write(folder, *lines))
+        sample_sheet.list_new_scans(write(folder, *lines).name)

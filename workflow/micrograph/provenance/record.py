@@ -288,7 +288,10 @@ def input_files(folder: Path, config: Mapping[str, Any], config_files: Iterable[
     sheet = (config.get("scans") or {}).get("sheet")
     weights = (config.get("networks") or {}).get("weights_file")
     new_scans = config.get("new_scans")
-    of_sheet = _scans(folder, new_scans) if new_scans and sample_sheet.is_sheet(folder / new_scans) else []
+    is_sheet = new_scans and sample_sheet.is_sheet(folder / new_scans)
+    of_sheet = (
+        [os.path.join(os.path.dirname(str(new_scans)), scan) for scan in _scans(folder, new_scans)] if is_sheet else []
+    )
     named = [*config_files, sheet, *_scans(folder, sheet), weights, new_scans, *of_sheet]
     named += ["resources/weights", "resources/excluded.tsv"]
     paths = [Path(name) for name in named if name]

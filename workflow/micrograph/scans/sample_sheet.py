@@ -76,7 +76,8 @@ class Columns:
     extra : tuple of str
         The study's own columns, besides the target's.
     of_scans_only : bool
-        Whether all columns but OF_SCANS are ignored: new scans have no batch, and need no growth conditions.
+        Whether the sheet is of new scans, which have no batch, and need no growth conditions: all columns but OF_SCANS
+        are ignored, and paths start at the sheet's folder.
     """
 
     target: Target | None = None
@@ -347,7 +348,8 @@ def list_new_scans(
     Parameters
     ----------
     path : path
-        As of `list_scans`, or a sheet (SUFFIXES) with the columns sample and scan, and others of OF_SCANS.
+        As of `list_scans`, or a sheet (SUFFIXES) with the columns sample and scan, and others of OF_SCANS; its paths
+        start at its own folder, as those of `make_sheet`.
     key, out
         As of `list_scans`.
     notify : callable, optional
@@ -432,11 +434,17 @@ def _read(path: str | Path, columns: Columns) -> _Sheet:
     names = [columns.find(name) or name for name in table.names]
     if len(names) == 1 and all(name in names[0].lower() for name in columns.required):
         raise UserError(f"{path}: the columns are separated by spaces; save the sheet as TSV, CSV or .xlsx.")
+    if columns.of_scans_only and not {"scan", "sample"} & set(names):
+        raise UserError(
+            f"{path}: a sheet of new scans needs the columns scan (path) and sample (film), and line "
+            f"{table.header_line} names neither. Heights as text are not read; save such a scan as .gwy or TIFF."
+        )
     header = list(_column_errors(names, table.header_line, columns))
     errors = [*table.errors, *_unnamed_cells(names, table)]
     if columns.of_scans_only:
         names = [name if name in OF_SCANS else "" for name in names]
-    renamed = [f"'{name}' as {column}" for name, column in zip(table.names, names, strict=True) if name != column]
+    read_as = zip(table.names, names, strict=True)
+    renamed = [f"'{name}' as {column}" for name, column in read_as if column not in ("", name)]
     notes = [*table.notes, *([f"columns: {', '.join(renamed)}"] if renamed else [])]
     cells = dict(zip(names, zip_longest(*table.rows.values(), fillvalue=""), strict=False))
     frame = pd.DataFrame(cells, index=list(table.rows), columns=known, dtype=object).fillna("")
@@ -445,13 +453,19 @@ def _read(path: str | Path, columns: Columns) -> _Sheet:
         return _Sheet(frame, header, errors, False, notes, columns)
     places = {place: name for place, name in enumerate(names) if name in known}
     dates = {(line, places[place]) for line, place in table.dates if line in table.rows and place in places}
-    reading = sheet_cells.read_cells(frame, target, columns.own, table.separator, dates, table.epoch)
+    folder = os.path.dirname(path) if columns.of_scans_only else ""
+    reading = sheet_cells.read_cells(frame, target, columns.own, table.separator, dates, table.epoch, folder)
+    reading.rewrite("scan", partial(_under, folder=folder), noted=False)
     frame["batch"] = frame["batch"].where(frame["batch"] != "", frame["sample"].map(batch_from_label))
     sheet_cells.merge_spellings(reading)
     frame.insert(1, "film", frame["sample"])
     frame["sample"] = _name_scans(frame)
     notes += [*reading.notes(), *(_between_classes(frame, target) if target else [])]
     return _Sheet(frame, header, errors + reading.errors, True, notes, columns, reading.numbers)
+
+
+def _under(cell: str, folder: str) -> str:
+    return os.path.join(folder, cell) if cell and not sheet_cells.DRIVE.match(cell) else cell
 
 
 def _name_scans(frame: pd.DataFrame) -> pd.Series:
@@ -539,7 +553,9 @@ def _column_errors(names: list[str], line: int, columns: Columns) -> Iterator[st
             yield f"line {line}: column '{name}' occurs {names.count(name)} times; keep one."
     for name in columns.required:
         if name not in names:
-            yield f"line {line}: column '{name}' is missing; add it."
+            near = get_close_matches(name, filter(None, names), n=1, cutoff=0.8) if columns.of_scans_only else []
+            way_out = f"rename '{near[0]}'" if near else "add it"
+            yield f"line {line}: column '{name}' is missing; {way_out}."
 
 
 def _unnamed_cells(names: list[str], table: sheet_formats.Table) -> Iterator[tuple[int, str]]:
@@ -566,6 +582,7 @@ def _cell_errors(frame: pd.DataFrame, sheet: _Sheet, files_must_exist: bool) -> 
         (frame["levelling"], _levelling_error),
         (frame["kind"], _kind_error),
         *([] if columns.of_scans_only else [(frame["film"].where(frame["batch"] == "", ""), _batch_error)]),
+        *([] if columns.of_scans_only else [(frame["scan"], _pattern_error)]),
         (frame["scan"], partial(_scan_error, file_errors=file_errors)),
     ]
     errors = []
@@ -639,10 +656,14 @@ def _batch_error(sample: str) -> str:
     return f"sample '{sample}' holds no growth date (as MCV1-YYMMDDx-XX does); fill in the column batch."
 
 
+def _pattern_error(scan: str) -> str:
+    if not PATTERNS.search(scan):
+        return ""
+    return f"scan '{scan}' has {{ }} or < > in its path, which Snakemake reads as patterns; rename the file or folder."
+
+
 def _scan_error(scan: str, file_errors: Mapping[str, str]) -> str:
-    pattern = "has { } or < > in its path, which Snakemake reads as patterns; rename the file or folder."
-    error = pattern if PATTERNS.search(scan) else file_errors.get(scan)
-    return f"scan '{scan}' {error}" if error else ""
+    return f"scan '{scan}' {file_errors[scan]}" if scan in file_errors else ""
 
 
 def _file_errors(scans: Sequence[str]) -> dict[str, str]:

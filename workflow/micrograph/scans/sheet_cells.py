@@ -166,6 +166,7 @@ def read_cells(
     separator: str,
     dates: set[tuple[int, str]],
     epoch: datetime.date,
+    folder: str = "",
 ) -> Reading:
     """Read the cells of all rows.
 
@@ -183,6 +184,8 @@ def read_cells(
         Line and column of the cells that a workbook stores as dates.
     epoch : date
         Day 0 of date serials.
+    folder : str, default ""
+        Where the paths of scans start; empty: the current one.
 
     Returns
     -------
@@ -190,7 +193,7 @@ def read_cells(
     """
     reading = Reading(frame)
     for name in frame.columns:
-        reading.rewrite(name, _clean_path if name == "scan" else _clean)
+        reading.rewrite(name, partial(_clean_path, folder=folder) if name == "scan" else _clean)
     is_target = {target.column: target.ordered} if target else {}
     reading.numbers += tuple(name for name in own if is_target.get(name, _are_numbers(frame[name])))
     for name in frame.columns:
@@ -211,7 +214,7 @@ def read_cells(
     ]
     reading.errors += _samples_of_two_spellings(reading.frame["sample"])
     reading.rewrite("sample", _with_underscores)
-    reading.rewrite("scan", partial(_find_windows_path, list_folder=cache(_list_folder)))
+    reading.rewrite("scan", partial(_find_windows_path, list_folder=cache(_list_folder), folder=folder))
     _read_numbers(reading, target, own, separator)
     if target and not target.ordered:
         classes = {" ".join(label.casefold().split()): label for label in target.labels}
@@ -279,39 +282,39 @@ def _without(cell: str, words: Collection[str]) -> str:
     return "" if cell.casefold() in words else cell
 
 
-def _clean_path(cell: str) -> str:
+def _clean_path(cell: str, folder: str = "") -> str:
     """Return a path without the marks that copying puts around it; one that exists stays as it is."""
-    if cell.isascii() or os.path.lexists(cell):
+    if cell.isascii() or os.path.lexists(os.path.join(folder, cell)):
         return cell
     cell = cell.translate(INVISIBLE).strip()
     plain = _clean(cell)
-    return plain if os.path.lexists(plain) else cell
+    return plain if os.path.lexists(os.path.join(folder, plain)) else cell
 
 
-def _find_windows_path(cell: str, list_folder: ListFolder) -> str:
+def _find_windows_path(cell: str, list_folder: ListFolder, folder: str = "") -> str:
     r"""Return the file of a Windows path: of scans\a.spm, or of the last parts of C:\Users\ann\a.spm."""
     plain = cell.strip('"')
-    if not DRIVE.match(plain) and "\\" not in plain or os.path.lexists(cell):
+    if not DRIVE.match(plain) and "\\" not in plain or os.path.lexists(os.path.join(folder, cell)):
         return cell
     parts = [part for part in re.split(r"[\\/]+", plain) if part not in ("", ".")]
     if DRIVE.match(plain):
         starts = range(0 if plain.startswith("\\\\") else 1, len(parts))
-        return next((found for start in starts if (found := _find(parts[start:], list_folder))), cell)
-    return _find(parts, list_folder) or "/".join(parts)
+        return next((found for start in starts if (found := _find(parts[start:], list_folder, folder))), cell)
+    return _find(parts, list_folder, folder) or "/".join(parts)
 
 
-def _find(parts: Sequence[str], list_folder: ListFolder) -> str:
-    """Return the path of these parts below the current folder, in the case that the disk has; empty where none is."""
+def _find(parts: Sequence[str], list_folder: ListFolder, folder: str) -> str:
+    """Return the path of these parts below a folder, in the case that the disk has; empty where none is."""
     path = ""
     for part in parts:
         here = os.path.join(path, part)
-        if part != os.pardir and not os.path.lexists(here):
-            same = list_folder(path or os.curdir).get(part.casefold(), [])
+        if part != os.pardir and not os.path.lexists(os.path.join(folder, here)):
+            same = list_folder(os.path.join(folder, path) or os.curdir).get(part.casefold(), [])
             if len(same) != 1:
                 return ""
             here = os.path.join(path, same[0])
         path = here
-    return path if os.path.isfile(path) else ""
+    return path if os.path.isfile(os.path.join(folder, path)) else ""
 
 
 def _list_folder(folder: str) -> dict[str, list[str]]:

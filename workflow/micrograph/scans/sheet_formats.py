@@ -203,11 +203,11 @@ def _unmarked(data: bytes) -> str:
 
 
 def _find_separator(text: str, recognise: Recognise) -> str:
-    """Return the separator that gives the most known columns; tabs where none gives two."""
+    """Return the separator that gives the most known columns; tabs where none gives one."""
     header = next((line for line in text.split("\n") if line.strip()), "")
     counts = {separator: recognise(_first_record(header, separator)) for separator in SEPARATORS}
     best = max(counts, key=lambda separator: counts[separator])
-    return best if counts[best] > 1 else TABS
+    return best if counts[best] else TABS
 
 
 def _first_record(line: str, separator: str) -> list[str]:
