@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,15 +23,20 @@ def picture(path, seed):
 
 
 @pytest.fixture
-def study(tmp_path, smoke_settings):
-    """Six pictures in three shards."""
-    rows = ["sample\tgrowth_celsius\tscan\tbatch\twidth_nm"]
-    for index in range(6):
-        picture(tmp_path / f"{index}.png", index)
-        rows.append(f"film{index}\t950\t{index}.png\tday{index}\t500")
-    (tmp_path / "samples.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    scans = {**smoke_settings["scans"], "source": "folder", "sheet": "samples.tsv", "scans_per_shard": 2}
-    return Study(tmp_path, {**smoke_settings, "scans": scans})
+def study(once, tmp_path, smoke_settings):
+    """Six pictures in three shards, converted; a copy of its own for each test."""
+
+    def convert(folder):
+        rows = ["sample\tgrowth_celsius\tscan\tbatch\twidth_nm"]
+        for index in range(6):
+            picture(folder / f"{index}.png", index)
+            rows.append(f"film{index}\t950\t{index}.png\tday{index}\t500")
+        (folder / "samples.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        scans = {**smoke_settings["scans"], "source": "folder", "sheet": "samples.tsv", "scans_per_shard": 2}
+        Study(folder, {**smoke_settings, "scans": scans}).run(SAMPLES)
+
+    shutil.copytree(once("own-scans", convert), tmp_path / "study", symlinks=True)
+    return Study(tmp_path / "study")
 
 
 def steps(printed):
@@ -39,7 +45,6 @@ def steps(printed):
 
 
 def test_only_what_a_change_touches_is_converted_again(study):
-    study.run(SAMPLES)
     sheet = study.folder / "samples.tsv"
     later = time.time() + 2
     sheet.write_text(sheet.read_text(encoding="utf-8").replace("day3", "day 3"), encoding="utf-8")
@@ -55,7 +60,6 @@ def test_only_what_a_change_touches_is_converted_again(study):
 
 
 def test_another_target_converts_no_scan_again_and_the_run_says_what_it_does_not_have(study, smoke_settings):
-    study.run(SAMPLES)
     sheet = study.folder / "samples.tsv"
     header, *rows = sheet.read_text(encoding="utf-8").splitlines()
     made = [f"{header}\tsubstrate\tflow", *(f"{row}\t{'ab'[place % 2]}\t{place}" for place, row in enumerate(rows))]
@@ -71,9 +75,9 @@ def test_another_target_converts_no_scan_again_and_the_run_says_what_it_does_not
 
 
 def test_a_killed_run_is_taken_up_again_and_ends_in_the_same_bytes(study, tmp_path):
-    study.run(SAMPLES)
     unbroken = study.results()
-    subprocess.run(["rm", "-r", str(study.folder / "results"), str(study.folder / ".snakemake")], check=True)
+    for name in ("results", ".snakemake"):
+        shutil.rmtree(study.folder / name)
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--directory", str(study.folder), SAMPLES]
     with open(tmp_path / "printed", "wb") as printed:
         running = subprocess.Popen(command, cwd=PROJECT, stdout=printed, stderr=printed, start_new_session=True)
