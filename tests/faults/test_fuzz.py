@@ -17,7 +17,7 @@ from micrograph.scans import sample_sheet
 from tables_of_films import COLUMNS
 
 FUZZ = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
-QUICK, LARGE = 250, 20_000
+QUICK, LARGE = 150, 20_000
 CLASSES = (900, 950, 1000)
 
 

@@ -94,7 +94,7 @@ def test_flipped_bits_in_scans_of_other_makers_through_surface_topography_give_a
     pytest.importorskip("SurfaceTopography")
     monkeypatch.setattr(gwyddion, "find_converter", lambda: None)
     rng = np.random.default_rng(23)
-    for path in sorted((shared_cases / "18-other-makers").iterdir()):
+    for path in sorted((shared_cases / "18-other-makers").iterdir())[:: judged.count(3, 1)]:
         for _ in range(judged.count(1, 20)):
             read_as(tmp_path / path.name, flipped(path.read_bytes(), rng, 30))
 
@@ -186,18 +186,23 @@ def with_value(whole, key, value):
     return line_end.join(lines).ljust(start, b"\0") + whole[start:]
 
 
-@pytest.mark.parametrize("name", ["square32.spm", "stopped32.spm", "lift.001", "old_3.001", "old_4_2.001"])
+NANOSCOPES = ["square32.spm", "stopped32.spm", "lift.001", "old_3.001", "old_4_2.001"]
+
+
+@pytest.mark.parametrize("name", NANOSCOPES)
 @pytest.mark.parametrize("key", KEYS)
 def test_absurd_numbers_in_a_header_give_a_scan_or_a_sentence_and_take_no_memory(
     sound, tmp_path, no_importer, name, key
 ):
-    whole = sound[name].read_bytes()
+    """By day each value is tried in one of the files, at night in all of them."""
+    whole, values = sound[name].read_bytes(), []
     units = ["", " ~m", " nm/V", " V [Sens. ZsensSens] (0.1 V/LSB) 1 V"]
-    tracemalloc.start()
     for number in NUMBERS:
         for unit in units if key in ("Scan Size", "@2:Z scale", "@Sens. ZsensSens") else [""]:
-            for value in (number + unit, f"V {number}{unit}", f"{number} {number}{unit}"):
-                read_as(tmp_path / name, with_value(whole, key, value))
+            values += [number + unit, f"V {number}{unit}", f"{number} {number}{unit}"]
+    tracemalloc.start()
+    for value in values[judged.count(NANOSCOPES.index(name), 0) :: judged.count(len(NANOSCOPES), 1)]:
+        read_as(tmp_path / name, with_value(whole, key, value))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 32 << 20  # 32 MiB: some thirty times the file

