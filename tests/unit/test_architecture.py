@@ -25,7 +25,7 @@ ALLOWED = {
     "provenance": {"scans/height_map", "scans/sample_sheet"},
     "experiments": {"splits", "models/registry"},
     "outputs": {"experiments", "models/registry", "splits/fit_spec"},
-    "config": {"config_schema", "yaml_checks", "experiments", "scans"},
+    "config": {"config_schema", "yaml_checks", "experiments", "scans", "networks/backbones"},
     "config_schema": {
         "outputs",
         "splits",

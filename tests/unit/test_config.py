@@ -133,7 +133,14 @@ def put(study, path, value):
         ("experiments.leakage.policies", ["aug1"], "aug1 and blocks pool, tuned; its images have no"),
         ("scans.sheet", "resources/of {all} films", "scans.sheet is resources/of {all} films; { } and < > in a path"),
         ("attribution.patch", 81, "attribution.patch is 81, more than the"),
-        ("experiments.table2.models", [], "experiments.table2.models"),
+        ("experiments.table2.models", [], "experiments.table2.models is []; give at least 1;"),
+        ("target", TARGET | {"classes": [900]}, "target.classes is [900]; give at least 2;"),
+        (
+            "networks.backbone",
+            "resnet50",
+            "networks.backbone is 'resnet50'; choose one of: efficientnet_lite0, resnet18",
+        ),
+        ("networks.backbone", "timm:resnet50", "has no weights here; name their file in networks.weights_file"),
         ("networks.weights_file", "of <all>", "networks.weights_file is of <all>; { } and < > in a path"),
     ],
 )

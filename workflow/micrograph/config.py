@@ -15,6 +15,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from micrograph import experiments, yaml_checks
 from micrograph.config_schema import RESAMPLING, Base, Config, DropoutOfDomains, Experiments, Section, section_of
 from micrograph.errors import UNPRINTABLE, UserError, printable
+from micrograph.networks.backbones import BACKBONES
 from micrograph.scans.sample_sheet import NO_VARIABLES, PATTERNS, TEXTS
 from micrograph.scans.sheet_cells import NUMBERS
 from micrograph.target import Target
@@ -276,6 +277,8 @@ def _sentence(named: dict[str, Any], error: Mapping[str, Any]) -> str:
     if kind == "too_long" and path[0] == "experiments":
         table = str(path[1]).replace("table", "table ")
         return f"{place} lists {len(error['input'])}; {table} shows {error['ctx']['max_length']}: keep one."
+    if kind == "too_short":
+        return f"{place} is {value}; give at least {error['ctx']['min_length']}; {HELP}."
     message = error["msg"][0].lower() + error["msg"][1:]
     return f"{place} is {value}; {message}; {HELP}."
 
@@ -393,6 +396,10 @@ def _of_networks(config: dict[str, Any]) -> Iterator[str]:
     for name, key in (("films", "self_supervised"), ("simulated", "simulated")):
         requested |= {config["pretraining"][key]["start"]} if name in requested else set()
     backbone, own = config["networks"]["backbone"], config["networks"]["weights_file"]
+    if ":" not in backbone and backbone not in BACKBONES:
+        yield f"networks.backbone is {backbone!r}; choose one of: {_listed(BACKBONES)}, or timm:NAME."
+    elif backbone not in BACKBONES and "imagenet" in requested and not own:
+        yield f"networks.backbone is {backbone!r}, which has no weights here; name their file in networks.weights_file."
     if "micronet" in requested and backbone != "resnet18" and not own:
         yield f"pretraining micronet has weights for the backbone resnet18 alone, not for {backbone}; choose that."
     shortest, longest = config["pretraining"]["simulated"]["width_nm"]
