@@ -68,6 +68,9 @@ def test_where_folds_are_the_fewest_the_way_out_is_the_class_alone():
     frame.loc[frame["y_true"] == 900, "batch"] = ["MCV1-000001"] * 6 + ["MCV1-000002"] * 7
     with pytest.raises(UserError, match=r"at least 3: remove 900 from target\.classes"):
         split(frame, "strict", 3)
+    frame.loc[frame["y_true"] == 900, "batch"] = "MCV1-000001"
+    with pytest.raises(UserError, match=r"only 1 batch \(growth day\);"):
+        split(frame, "strict", 3)
 
 
 def test_too_few_samples_for_the_published_protocol_raise():

@@ -249,16 +249,17 @@ def _check_groups(
     samples: pd.DataFrame, protocol: str, folds: int, classes: Iterable[float], target: Target, needed: int
 ) -> None:
     """Raise UserError where a class has too few groups to be in every split of every fold."""
-    group, plural = (
-        ("sample", "samples") if "ungrouped" in protocols.parse(protocol).leaks else ("batch", "batches (growth days)")
-    )
+    ungrouped = "ungrouped" in protocols.parse(protocol).leaks
+    group = "sample" if ungrouped else "batch"
+    one_group, groups = ("sample", "samples") if ungrouped else ("batch (growth day)", "batches (growth days)")
     fewer = "lower splits.folds, or " if folds > MIN_FOLDS else ""
     for one in classes:
         count = samples.loc[samples["y_true"] == one, group].nunique()
         if count < needed:
             raise UserError(
-                f"{target.with_unit(one)} has only {count} {plural}; {folds} folds of the {protocol} protocol need at "
-                f"least {needed}: {fewer}remove {target.label(one)} from target.classes and its rows from the sheet."
+                f"{target.with_unit(one)} has only {count} {one_group if count == 1 else groups}; {folds} folds of the "
+                f"{protocol} protocol need at least {needed}: {fewer}remove {target.label(one)} from target.classes "
+                "and its rows from the sheet."
             )
 
 
