@@ -71,7 +71,7 @@ def test_all_errors_come_in_one_message_each_with_its_line(folder):
         "line 2: growth_celsius 'hot'",
         "line 3: growth_celsius 1050 is outside of the classes 900, 950, 1000 (875 to 1025)",
         "line 3: scan 'missing.spm' does not exist",
-        "line 4: sample 'x3' holds no growth date",
+        "line 4: batch is empty, and the sample's name holds no growth date",
         "line 5: sample '../x4'",
         "line 6: growth_celsius is empty",
         "lines 2, 3: sample 'x1', 'X1' are one file name on many disks",
@@ -87,6 +87,8 @@ def test_an_error_of_several_lines_is_one_error(folder):
     rows = [f"x{i}|{cell}|{'ab'[i % 2]}.spm|d" for i, cell in enumerate(cells)]
     message = fault_of(folder, "sample|growth_celsius|scan|batch", *rows)
     assert "lines 2-3, 5, 7: growth_celsius is empty" in message and "line 6: growth_celsius 'hot'" in message
+    message = fault_of(folder, "sample|growth_celsius|scan|batch", "x1|900|a.spm|", "x2|950|b.spm|")
+    assert "one error" in message and "lines 2-3: batch is empty, and the sample's name holds no growth date" in message
 
 
 def test_line_numbers_count_blank_lines_and_blank_lines_are_no_samples(folder):
@@ -213,7 +215,7 @@ def test_faults_are_told_line_by_line_and_short_rows_are_empty_cells(folder):
         ["line", "2:", "sample"],
         ["line", "3:", "scan"],
         ["line", "3:", "growth_celsius"],
-        ["line", "3:", "sample"],
+        ["line", "3:", "batch"],
         ["line", "4:", "growth_celsius"],
         ["line", "4:", "width_nm"],
     ]

@@ -582,8 +582,7 @@ def _cell_errors(frame: pd.DataFrame, sheet: _Sheet, files_must_exist: bool) -> 
         (frame["levelling"], _levelling_error),
         (frame["kind"], _kind_error),
         *([] if columns.of_scans_only else [(frame["film"].where(frame["batch"] == "", ""), _batch_error)]),
-        *([] if columns.of_scans_only else [(frame["scan"], _pattern_error)]),
-        (frame["scan"], partial(_scan_error, file_errors=file_errors)),
+        (frame["scan"], partial(_scan_error, file_errors=file_errors, patterns=not columns.of_scans_only)),
     ]
     errors = []
     for order, (cells, check) in enumerate(checks, start=1):
@@ -653,17 +652,14 @@ def _kind_error(cell: str) -> str:
 def _batch_error(sample: str) -> str:
     if not sample or batch_from_label(sample):
         return ""
-    return f"sample '{sample}' holds no growth date (as MCV1-YYMMDDx-XX does); fill in the column batch."
+    return "batch is empty, and the sample's name holds no growth date (as MCV1-YYMMDDx-XX does); fill it in."
 
 
-def _pattern_error(scan: str) -> str:
-    if not PATTERNS.search(scan):
-        return ""
-    return f"scan '{scan}' has {{ }} or < > in its path, which Snakemake reads as patterns; rename the file or folder."
-
-
-def _scan_error(scan: str, file_errors: Mapping[str, str]) -> str:
-    return f"scan '{scan}' {file_errors[scan]}" if scan in file_errors else ""
+def _scan_error(scan: str, file_errors: Mapping[str, str], patterns: bool) -> str:
+    error = "has { } or < > in its path, which Snakemake reads as patterns; rename the file or folder."
+    if not patterns or not PATTERNS.search(scan):
+        error = file_errors.get(scan, "")
+    return f"scan '{scan}' {error}" if error else ""
 
 
 def _file_errors(scans: Sequence[str]) -> dict[str, str]:
