@@ -29,7 +29,10 @@ def test_the_version_is_that_of_the_package(capsys):
     assert capsys.readouterr().out.split() == ["micrograph", __version__]
 
 
-@pytest.mark.parametrize("arguments", [[], ["plot"], ["sheet"], ["scans", "a", "b"], ["verify", "--cores", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["plot"], ["sheet"], ["scans", "a", "b"], ["verify", "--cores", "x"], ["predict", "a", "--device", "gpu"]],
+)
 def test_a_command_line_that_cannot_be_read_is_status_2(arguments, capsys):
     with pytest.raises(SystemExit, match="^2$"):
         cli.main(arguments)

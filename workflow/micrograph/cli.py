@@ -133,7 +133,12 @@ def _predict_options(parser: argparse.ArgumentParser) -> None:
         help="the final model, .safetensors or .onnx, which needs no PyTorch (default: %(default)s)",
     )
     parser.add_argument("--out", help="new folder for predictions.tsv, index.html and its images; default: print only")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
+    parser.add_argument(
+        "--device",
+        default="auto",
+        choices=("auto", "cpu", "cuda", "mps"),
+        help="for model.safetensors; an .onnx model runs on the processor (default: %(default)s)",
+    )
 
 
 def _predict(options: argparse.Namespace) -> int:
