@@ -1,10 +1,13 @@
 """The page as a whole: it loads without errors and from its own folder alone, and works without JavaScript."""
 
 import shutil
+from dataclasses import replace
 from urllib.parse import unquote, urlparse
 
-from browser.made_up_site import HOSTILE
+import made_up_page
+from browser.made_up_site import ASSETS, HOSTILE
 from browser.visiting import preview, settle, until
+from micrograph.report import folder
 
 SECONDS = 3  # to the first view of 262 samples, the best of three visits
 
@@ -102,6 +105,17 @@ def test_it_fits_a_phone_and_a_desk_in_light_and_dark(visit, few):
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             grounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
         assert len(grounds) == 2
+
+
+def test_classes_with_long_names_are_not_cut(visit, tmp_path):
+    names = ["c-plane sapphire, annealed at 1000 °C", "A-plane_sapphire_of_another_supplier", "SiO2 on silicon"]
+    report, study, pictures = made_up_page.study(30)
+    report = replace(report, confusion=replace(report.confusion, classes=names))
+    folder.write(tmp_path, ASSETS, report, study, pictures)
+    for width in (390, 1000, 1200, 1400):
+        page = visit((tmp_path / "index.html").as_uri(), ready=".tile", viewport={"width": width, "height": 900})
+        page.wait_for_selector(".confusion .fits")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_every_control_has_a_name(visit, few):
