@@ -191,18 +191,48 @@ def test_each_sample_of_the_rarest_class_has_a_neighbour_of_its_own_in_time():
         ("metadata", 60, -0.1, False),
         ("metadata", 60, -0.04, True),  # printed as 0.0
         ("nearest_day", 60, 9.0, True),
-        ("nearest_day", 60, np.nan, False),
         ("nearest_day", 33.34, 9.0, False),  # printed as 33.3, as the constant prediction
         ("metadata", 21.7, 13.2, False),
         ("by_date", 60, -1.0, False),
     ],
 )
 def test_the_rule_judges_scores_and_differences_to_images_as_they_are_printed(quantity, score, high, cautious):
-    row = {"quantity": quantity, "balanced_accuracy_pct": score, "difference_pct_points_high": high}
+    row = a_row(quantity, score, (-5.0, -9.0, high))
     assert by_time.needs_caution(row, CONSTANT) == cautious
 
 
-@pytest.mark.parametrize(("high", "cautious"), [(59.9, True), (59.96, False), (70.0, False), (np.nan, False)])
+@pytest.mark.parametrize(("high", "cautious"), [(59.9, True), (59.96, False), (70.0, False)])
 def test_later_days_are_judged_by_their_own_interval(high, cautious):
-    row = {"quantity": "later_days", "balanced_accuracy_pct_high": high, "reference_pct": 60.0}
+    row = a_row("later_days", 50.0, (-10.0, -30.0, 5.0), high=high)
     assert by_time.needs_caution(row, CONSTANT) == cautious
+
+
+@pytest.mark.parametrize(
+    ("quantity", "score", "difference", "cautious"),
+    [
+        ("metadata", 60.0, 0.0, True),
+        ("nearest_day", 75.0, 15.0, True),
+        ("metadata", 50.0, -10.0, False),
+        ("metadata", 30.0, 5.0, False),  # below a constant
+        ("later_days", 20.0, -40.0, True),
+        ("later_days", 60.0, 0.0, False),
+        ("later_days", np.nan, np.nan, False),  # not tested
+        ("metadata", np.nan, np.nan, False),
+    ],
+)
+def test_without_an_interval_the_value_is_judged_and_the_caution_says_so(quantity, score, difference, cautious):
+    row = a_row(quantity, score, (difference, np.nan, np.nan), high=np.nan)
+    assert by_time.needs_caution(row, CONSTANT) == cautious
+    table = pd.DataFrame([row]).assign(
+        caution=cautious, subject="both", model="", features="", reason=by_time.RARE, n_train_samples=9,
+        reference_n_train_samples=12,
+    )  # fmt: skip
+    for text in by_time.cautions(table, "headline"):
+        assert "too few growth days" in text and "nan" not in text and "within the uncertainty" not in text
+
+
+def a_row(quantity, score, difference, high=np.nan):
+    """A row of the table, compared with 60 %; difference: value, low, high."""
+    row = {"quantity": quantity, "balanced_accuracy_pct": score, "balanced_accuracy_pct_high": high}
+    row |= {"balanced_accuracy_pct_low": high - 1, "reference_pct": 60.0}
+    return row | dict(zip(by_time.DIFFERENCE, difference, strict=True))

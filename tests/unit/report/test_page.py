@@ -99,7 +99,8 @@ def test_numbers_that_are_missing_are_not_shown(table2):
         table2.assign(**{f"{name}_pct_{end}": np.nan for name in ("pooled", "balanced") for end in ("low", "high")})
     )
     assert html_of_number(html, "57&nbsp;%")
-    assert "95&nbsp;% confidence interval" not in html and "no confidence interval" in html and "nan" not in html
+    assert "95&nbsp;% confidence interval" not in html and "nan" not in html
+    assert "no interval: too few growth days" in html
 
 
 def html_of_number(html, number):

@@ -40,8 +40,10 @@ RULE = (
     "A caution is given where the balanced accuracy of metadata, or of the nearest growth day, is above that of any "
     "constant prediction, and its 95 % interval less that of micrographs does not lie below 0; and where the 95 % "
     "interval of the balanced accuracy on later days lies below what the same models reach on the same samples under "
-    "the protocol strict. Numbers are rounded to 0.1."
+    "the protocol strict. Where there are too few growth days for an interval, the value takes its place. Numbers are "
+    "rounded to 0.1."
 )
+NO_INTERVAL = " There is no interval: too few growth days. This may be chance."
 SCORE, ACCURACY, DIFFERENCE = ([f"{name}{end}" for end in ENDS] for name in
                                ("balanced_accuracy_pct", "accuracy_pct", "difference_pct_points"))  # fmt: skip
 COLUMNS = [
@@ -294,7 +296,7 @@ def _split(
 
 
 def needs_caution(row: Mapping[str, Any], constant: float) -> bool:
-    """Apply `RULE` to a row of the table; False where there is no interval.
+    """Apply `RULE` to a row of the table; False where nothing was tested.
 
     Parameters
     ----------
@@ -304,8 +306,14 @@ def needs_caution(row: Mapping[str, Any], constant: float) -> bool:
     """
     if row["quantity"] in (METADATA, NEAREST):
         above = round(row[SCORE[0]], DECIMALS) > round(constant, DECIMALS)
-        return bool(above and round(row[DIFFERENCE[2]], DECIMALS) >= 0)
-    return bool(row["quantity"] == LATER and round(row[SCORE[2]], DECIMALS) < round(row["reference_pct"], DECIMALS))
+        return bool(above and _upper_end(row, DIFFERENCE) >= 0)
+    return bool(row["quantity"] == LATER and _upper_end(row, SCORE) < round(row["reference_pct"], DECIMALS))
+
+
+def _upper_end(row: Mapping[str, Any], names: Sequence[str]) -> float:
+    """Return the upper end of an interval as it is printed, the value itself where there is none."""
+    value, _, high = (row[name] for name in names)
+    return round(value if tables.missing(high) else high, DECIMALS)
 
 
 def cautions(table: pd.DataFrame, subject: str) -> list[str]:
@@ -330,20 +338,22 @@ def cautions(table: pd.DataFrame, subject: str) -> list[str]:
 def _sentence(row: Mapping[str, Any], subject: str) -> str:
     reached, reference = f"{_score(row)} balanced accuracy", f"{tables.number(row['reference_pct'], DECIMALS)} %"
     apart = f"difference {_interval(row, DIFFERENCE, 'points', tables.signed)}"
+    is_known = not tables.missing(row[(SCORE if row["quantity"] == LATER else DIFFERENCE)[2]])
+    chance = "" if is_known else NO_INTERVAL
     if row["quantity"] == LATER:
         return (
             f"The accuracy falls on later days: models trained on earlier days reach {reached} on later ones; the same "
             f"models reach {reference} on these samples under the protocol strict ({apart}). A fold trains on "
             f"{tables.number(row['n_train_samples'])} samples there, on "
-            f"{tables.number(row['reference_n_train_samples'])} under strict."
+            f"{tables.number(row['reference_n_train_samples'])} under strict.{chance}"
         )
     what = {METADATA: "The sample sheet alone", NEAREST: "The date of growth alone"}[row["quantity"]]
     better = "predicts the class better than micrographs"
-    as_well = "predicts the class as well as micrographs, within the uncertainty"
+    as_well = "predicts the class as well as micrographs" + ", within the uncertainty" * is_known
     return (
         f"{what} {better if round(row[DIFFERENCE[1]], DECIMALS) > 0 else as_well}: {reached} without an image, the "
         f"{subject} {reference} on the same samples ({apart}). The accuracy on micrographs may therefore come from "
-        "when or by whom the films were grown."
+        f"when or by whom the films were grown.{chance}"
     )
 
 
