@@ -17,6 +17,7 @@ from micrograph.errors import UserError
 from micrograph.prediction import new_scans, page, predict, storage
 from micrograph.scans import conversion, rendering, sample_sheet
 from micrograph.simulation import nanoscope_writer
+from micrograph.target import Target
 from project import PROJECT
 from tables_of_films import TARGET
 
@@ -313,6 +314,20 @@ def test_an_interval_ends_at_what_was_grown_with_the_reason():
     assert predict._interval(950.0, 20.0, films, TARGET) == {"value": 950, "low": 930, "high": 970, "interval_end": ""}
     found = predict._interval(990.0, 30.0, films, TARGET)
     assert (found["low"], found["high"]) == (960, 1000) and "ends at 1000 °C" in found["interval_end"]
+    # Of bins the value, a mean of their middles, may lie beyond what was grown: an interval is never upside down.
+    minutes = Target.from_config({"column": "growth_minutes", "bins": [0, 10, 20, 30]})
+    found = predict._interval(25.0, 1.0, [2.0, 12.0, 22.0], minutes)
+    assert (found["low"], found["high"]) == (22, 22) and "ends at 22 min" in found["interval_end"]
+
+
+def test_a_value_without_a_unit_is_a_bare_number():
+    ratio = Target.from_config({"column": "ratio", "classes": [-2, -1, 1.5]})
+    constant = predict.Constant((-2, -1), -2, 1.5, 0.9, 0.9)
+    one = predict.Prediction(
+        "a.spm", target=ratio, y_pred=-1, probabilities={-2: 0.2, -1: 0.5, 1.5: 0.3}, prediction_set=(-2, -1),
+        value=-0.5, low=-1.0, high=0.2, coverage=0.9, constant=constant,
+    )  # fmt: skip
+    assert "interval -1.0 to 0.2 (without the scan: -2 to 1.5, covers 90 %)" in str(one)
 
 
 def test_in_a_notebook_a_prediction_is_short_and_nothing_is_printed(model, new, capsys):

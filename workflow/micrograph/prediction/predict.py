@@ -209,7 +209,7 @@ class Prediction:
             return text
         return (
             f"{text}; {100 * self.coverage:g} % interval {target.amount(self.low)} to {target.amount(self.high)} "
-            f"(without the scan: {constant.low:g} to {constant.high:g} {target.unit}, covers "
+            f"(without the scan: {constant.low:g} to {f'{constant.high:g} {target.unit}'.strip()}, covers "
             f"{100 * constant.interval_covered:.0f} %)"
         )
 
@@ -565,7 +565,8 @@ def _interval(value: float, reach: float, grown: Sequence[float], target: Target
         if is_beyond
     ]
     why = f"it ends at {' and '.join(ends)}: no film of the study was grown beyond" if ends else ""
-    return {"value": value, "low": max(low, min(grown)), "high": min(high, max(grown)), "interval_end": why}
+    low, high = np.clip([low, high], min(grown), max(grown)).tolist()
+    return {"value": value, "low": low, "high": high, "interval_end": why}
 
 
 def _constant(facts: Mapping[str, Any]) -> Constant:
