@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHOWN = 12  # scans
-COLUMNS, SIDE_MM, GAP_MM, TEXT_MM = 6, 26.0, 3.0, 19.0
+COLUMNS, SIDE_MM, GAP_MM, TEXT_MM = 6, 26.0, 3.0, 20.0
+LINES, CHARACTERS = 6, 27  # of the text below a micrograph, in a line
+LEGEND_MM, LEGEND_ROW_MM = 40.0, 4.0  # of a class
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Shown:
 
 @style.context()
 def draw(scans: Sequence[Shown], target: Target) -> Figure:
-    """Draw micrographs with the answer below and the probabilities of all classes as bars.
+    """Draw micrographs with the answer below, the probabilities of all classes as bars, and the classes' colours.
 
     Parameters
     ----------
@@ -46,8 +49,9 @@ def draw(scans: Sequence[Shown], target: Target) -> Figure:
     """
     columns = min(len(scans), COLUMNS)
     rows = -(-len(scans) // COLUMNS)
-    wide, tall = columns * (SIDE_MM + GAP_MM) + GAP_MM, rows * (SIDE_MM + TEXT_MM) + 8
-    figure = style.canvas(max(wide, 70), tall, "New scans")
+    wide, tall = max(columns * (SIDE_MM + GAP_MM) + GAP_MM, 70), rows * (SIDE_MM + TEXT_MM) + 8
+    a_row = int(wide // LEGEND_MM)
+    figure = style.canvas(wide, tall + LEGEND_ROW_MM * -(-len(target.classes) // a_row), "New scans")
     marks = style.class_marks(target.classes, target.ordered)
     for number, scan in enumerate(scans):
         left = GAP_MM + number % COLUMNS * (SIDE_MM + GAP_MM)
@@ -55,8 +59,11 @@ def draw(scans: Sequence[Shown], target: Target) -> Figure:
         axes = style.axes_mm(figure, left, top, SIDE_MM, SIDE_MM)
         axes.imshow(scan.micrograph, cmap="gray", vmin=0, vmax=255)
         axes.set_axis_off()
-        name = scan.name if len(scan.name) <= 20 else f"{scan.name[:17]}..."
-        text = "\n".join([name, *scan.lines])
+        lines = [
+            style.shorten(scan.name, 20),
+            *(part for line in scan.lines for part in textwrap.wrap(line, CHARACTERS)),
+        ]
+        text = "\n".join(lines if len(lines) <= LINES else [*lines[: LINES - 1], "…"])
         below = style.axes_mm(figure, left, top + SIDE_MM + 1, SIDE_MM, 2)
         start = 0.0
         for one, share in scan.probabilities.items():
@@ -65,4 +72,8 @@ def draw(scans: Sequence[Shown], target: Target) -> Figure:
         below.set(xlim=(0, 1))
         below.set_axis_off()
         below.text(0, -1.2, text, fontsize=5.5, va="top", transform=below.transData, clip_on=False)
+    looks = {
+        style.shorten(target.with_unit(one), CHARACTERS): {"color": marks[one][0], "lw": 4} for one in target.classes
+    }
+    style.legend_mm(figure, GAP_MM + 1, tall, a_row, looks, fontsize=6, handletextpad=1.2)
     return figure

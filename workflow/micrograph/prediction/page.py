@@ -85,7 +85,7 @@ def write(
 def _for_figure(prediction: predict.Prediction) -> new_scans.Shown:
     """Return what the figure shows of a scan."""
     answer, members, flags = prediction.answer
-    lines = (answer, members, flags)
+    lines = (answer, flags, members)  # the last is cut where there is no room
     return new_scans.Shown(
         Path(prediction.scan).name, cast(NDArray, prediction.micrograph), tuple(text for text in lines if text),
         prediction.probabilities if not prediction.out_of_distribution else {},
