@@ -140,6 +140,20 @@ def test_without_dates_metadata_alone_are_compared_and_the_rest_says_why():
     assert by_time.beside(table, "headline").numbers[1][1:] == ("not tested", row(table, by_time.LATER)["reason"])
 
 
+def test_a_class_without_dates_is_not_counted_among_the_constant_predictions():
+    samples = sheet(follows_time=False)
+    undated = samples.assign(growth_date=samples["growth_date"].where(samples["growth_celsius"] > 900))
+    rng = np.random.default_rng(0)
+    strict = fitted(samples, images(samples, follows_time=False), "strict", IMAGES)
+    guessed = strict.predictions.assign(y_pred=900)  # wrong wherever there is a date
+    guessed.loc[rng.random(len(guessed)) < 0.4, "y_pred"] = 950
+    table = tabled(undated, images(samples, False), untested={"later_days": "no"}, fits=[Fit(strict.spec, guessed)])
+    nearest = row(table, by_time.NEAREST)
+    assert nearest["reference_pct"] < nearest["balanced_accuracy_pct"] and CONSTANT < nearest["balanced_accuracy_pct"]
+    assert nearest["caution"] == (round(nearest["balanced_accuracy_pct"], 1) > 50)  # there are two classes with a date
+    assert not nearest["caution"]
+
+
 def predictions(rows):
     """Predictions of one fold: (sample, split, day, true, predicted)."""
     frame = pd.DataFrame(rows, columns=["sample", "split", "day", "y_true", "y_pred"])

@@ -116,8 +116,9 @@ def make_table(
         rows += [{"subject": subject} | row for row in made]
     rows += [{"subject": BOTH} | _split(base, splits, strict, untested, resampling) for base in (LATER, BLOCKS)]
     table = run.add_to(pd.DataFrame(rows, columns=COLUMNS))
-    constant = 100 / len(resampling.classes)
-    return _with_texts(table.assign(caution=[needs_caution(row, constant) for row in table.to_dict("records")]))
+    constants = [row.get("constant_pct", np.nan) for row in rows]
+    judged = zip(table.to_dict("records"), constants, strict=True)
+    return _with_texts(table.assign(caution=[needs_caution(row, constant) for row, constant in judged]))
 
 
 def _with_texts(table: pd.DataFrame) -> pd.DataFrame:
@@ -152,6 +153,7 @@ def _scores(rows: pd.DataFrame, resampling: Resampling) -> dict[str, Any]:
     few = rows["batch"].nunique() < confounders.FEWEST
     ends = {} if few else bootstrap.intervals(rows, [PRIMARY, "accuracy"], resampling)
     scores: dict[str, Any] = {"n_samples": rows["sample"].nunique(), "n_batches": rows["batch"].nunique()}
+    scores["constant_pct"] = 100 / rows["y_true"].nunique()  # of these samples, which may lack a class
     lacking = not few and np.isnan(ends[PRIMARY][0])
     scores |= {"reason": confounders.FEW if few else RARE if lacking else ""}
     for metric, names in ((PRIMARY, SCORE), ("accuracy", ACCURACY)):
@@ -302,7 +304,7 @@ def needs_caution(row: Mapping[str, Any], constant: float) -> bool:
     ----------
     row : mapping
     constant : float
-        Balanced accuracy of any constant prediction, percent.
+        Balanced accuracy of any constant prediction on the row's samples, percent.
     """
     if row["quantity"] in (METADATA, NEAREST):
         above = round(row[SCORE[0]], DECIMALS) > round(constant, DECIMALS)
