@@ -9,6 +9,7 @@ from made_up import laid_out_well, resampling, words_in
 from micrograph.evaluation import tables, what_can_be_read
 from micrograph.evaluation.what_can_be_read import NOT_SHOWN, READ
 from micrograph.figures import what_can_be_read as figure
+from micrograph.models.growth_variables import VARIABLES
 from micrograph.target import Target
 
 INPUTS = {"nothing": 0.0, "micrographs": 0.8, "metadata": 0.2, "target": 0.3, "micrographs+target": 0.8}
@@ -69,6 +70,17 @@ def test_scores_and_differences_are_those_of_scikit_learn(predictions, table):
     assert row["gain_over_target_pct_points"] == pytest.approx(scores["micrographs+target"] - scores["target"])
     assert row["gain_over_target_pct_points_low"] < row["gain_over_target_pct_points"]
     assert row["r2"] > 0.9 > row["r2_target"] and row["mae"] < row["constant_mae"]
+
+
+def test_a_constant_prediction_has_one_balanced_accuracy_in_all_resamples_that_have_both_classes():
+    rows = made("substrate", "classes", {"micrographs": 1.0}).iloc[::3].head(20)
+    rows = rows.assign(y_true=[0] * 17 + [1] * 3, y_pred=0)  # 4 % of the resamples have none of the second class
+    table = what_can_be_read.make_table(
+        rows, pd.DataFrame([("substrate", False, "a | b", 20, 20, "")], columns=VARIABLES), TARGET,
+        resampling=resampling(1000), data="simulated films",
+    )  # fmt: skip
+    ends = table.loc[0, ["balanced_images_pct", "balanced_images_pct_low", "balanced_images_pct_high"]]
+    assert ends.tolist() == [50, 50, 50]
 
 
 def test_verdicts_follow_the_intervals(table):

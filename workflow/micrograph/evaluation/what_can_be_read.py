@@ -119,7 +119,10 @@ def _columns(single: str, paired: str, scores: Mapping[str, NDArray]) -> dict[st
 
 
 def _balanced_pct(rows: pd.DataFrame, n_classes: int, resampling: Resampling) -> NDArray[np.float64]:
-    """Return the balanced accuracy of all rows, then of every resample of their batches, in percent."""
+    """Return the balanced accuracy of all rows, then of every resample of their batches, in percent.
+
+    A resample without one of the classes has none, as in `metrics`.
+    """
     names, batch = np.unique(rows["batch"].to_numpy(str), return_inverse=True)
     true = rows["y_true"].to_numpy(int)
     counts = np.zeros((len(names), 2, n_classes))
@@ -129,7 +132,7 @@ def _balanced_pct(rows: pd.DataFrame, n_classes: int, resampling: Resampling) ->
     weights = np.vstack([np.ones(len(names)), resampling.weights(len(names))])
     total, correct = np.moveaxis(bootstrap.resample(weights, counts), 1, 0)
     recall = np.divide(correct, total, out=np.full(total.shape, np.nan), where=total > 0)
-    return 100 * np.nanmean(recall, axis=1)
+    return 100 * recall[:, total[0] > 0].mean(axis=1)
 
 
 def _values(rows: pd.DataFrame, resampling: Resampling) -> dict[str, float]:
