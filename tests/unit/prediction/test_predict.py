@@ -352,3 +352,13 @@ def test_the_terminal_shows_file_answer_set_and_flags_and_the_page(tmp_path):
     assert "950 °C" in lines[1] and "900, 950" in lines[1]
     assert "950" not in lines[2] and "out of distribution; trained on (s1)" in lines[2] and "not read" in lines[3]
     assert lines[4:6] == ["none.spm: empty", "Caution: Few films."] and str(tmp_path / "index.html") in lines[-1]
+
+
+def test_large_numbers_of_a_table_read_from_its_file_keep_their_digits(tmp_path):
+    pressure = Target.from_config({"column": "pressure_pa", "unit": "Pa", "classes": [1013250, 2026500]})
+    one = predict.Prediction(
+        "a.spm", target=pressure, y_pred=1013250, probabilities={1013250: 0.6, 2026500: 0.4}, prediction_set=(1013250,)
+    )
+    io.write_table(tmp_path / "predictions.tsv", predict.table([predict.row(one, pressure)], pressure))
+    lines = new_scans.summary(io.read_table(tmp_path / "predictions.tsv"), tmp_path / "index.html", "Pa")
+    assert "1013250 Pa  1013250" in lines[1]

@@ -63,7 +63,7 @@ def predict_folder(
 
 def _text(cell: object) -> str:
     """Return a cell as text: names of classes that are numbers are read from a file as such."""
-    return f"{cell:g}" if isinstance(cell, int | float) else str(cell)
+    return f"{cell:.9g}" if isinstance(cell, int | float) else str(cell)
 
 
 def summary(table: pd.DataFrame, page: str | Path, unit: str) -> list[str]:
@@ -95,6 +95,6 @@ def summary(table: pd.DataFrame, page: str | Path, unit: str) -> list[str]:
         for row in rows
     ]
     cut = [f"... and {len(lines) - LINES} more"] if len(lines) > LINES else []
-    errors = [str(error) for error in table["error"].fillna("") if error][:LINES]
+    errors = [str(error) for error in table["error"].dropna() if error][:LINES]
     cautions = [f"Caution: {text}" for text in table["caution"].dropna().unique() if text]
     return [*lines[:LINES], *cut, *errors, *cautions, f"The page is {printable(Path(page).resolve())}"]
