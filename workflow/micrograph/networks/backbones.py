@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from micrograph.errors import UserError, lookup
+from micrograph.networks.compiler import without_compiler
 
 if TYPE_CHECKING:
     from torch import nn
@@ -233,8 +234,7 @@ def _row(name: str) -> tuple[str, dict[str, Weights]]:
         return lookup(name, BACKBONES, "backbone")
     if library != "timm":
         raise UserError(f"backbone '{name}': networks come from timm alone; write timm:{network}.")
-    import timm
-
+    timm = _timm()
     if not timm.is_model(network):
         raise UserError(f"timm has no network '{network}'; timm.list_models() lists those it has.")
     config = timm.get_pretrained_cfg(network)
@@ -244,6 +244,11 @@ def _row(name: str) -> tuple[str, dict[str, Weights]]:
 
 def _create(network: str, n_classes: int) -> "nn.Module":
     """Build timm's classifier of this name, with random weights."""
-    import timm
+    return _timm().create_model(network, pretrained=False, num_classes=n_classes, **BUILD_OPTIONS.get(network, {}))
 
-    return timm.create_model(network, pretrained=False, num_classes=n_classes, **BUILD_OPTIONS.get(network, {}))
+
+def _timm() -> Any:
+    """Return timm."""
+    with without_compiler():
+        import timm
+    return timm
