@@ -59,7 +59,7 @@ def test_a_finished_run_has_recorded_every_result_and_input_with_its_sha256(smok
     assert record.RECORD in smoke.printed
 
 
-def test_nothing_to_do_adds_no_run(copy_of_smoke):
+def test_a_second_run_has_nothing_to_do_and_adds_no_run(copy_of_smoke):
     before = (copy_of_smoke.folder / record.RECORD).read_bytes()
     assert "Nothing to be done" in copy_of_smoke.run()
     assert (copy_of_smoke.folder / record.RECORD).read_bytes() == before

@@ -77,9 +77,10 @@ def test_under_strict_every_sample_is_tested_once_by_a_model_that_saw_nothing_of
 def test_a_permutation_is_the_fit_under_the_protocol_of_its_name(copy_of_smoke):
     permuted = io.read_table(copy_of_smoke.folder / "results/permutations/strict/imagenet/aug3/nominal.tsv")
     assert permuted.groupby("labels")["permutation"].nunique().to_dict() == {"films": 10, "batches": 10}
-    for labels, draw in (("films", 1), ("batches", 7)):
-        path = f"results/predictions/strict.shuffled_{labels}{draw}/imagenet/aug3/pool_cev85/nominal/SVC.tsv"
-        copy_of_smoke.run(path)
+    path = "results/predictions/strict.shuffled_{}{}/imagenet/aug3/pool_cev85/nominal/SVC.tsv"
+    paths = {drawn: path.format(*drawn) for drawn in (("films", 1), ("batches", 7))}
+    copy_of_smoke.run(*paths.values())
+    for (labels, draw), path in paths.items():
         alone = io.read_table(copy_of_smoke.folder / path).query("split != 'train'").reset_index(drop=True)
         here = permuted[(permuted["labels"] == labels) & (permuted["permutation"] == draw)].reset_index(drop=True)
         columns = ["fold", "split", "sample", "batch", "y_true", "y_pred"]
@@ -107,10 +108,6 @@ def test_the_components_of_a_protocol_are_one_job_and_any_one_file_can_be_reques
     for more, fewer in zip(*made, strict=True):
         assert fewer.shape[1] < more.shape[1]
         np.testing.assert_allclose(fewer, more[:, : fewer.shape[1]], rtol=1e-9, atol=1e-12)
-
-
-def test_a_second_run_has_nothing_to_do_and_prints_it(copy_of_smoke):
-    assert "Nothing to be done" in copy_of_smoke.run()
 
 
 def in_other_jobs(settings):
