@@ -12,6 +12,7 @@ from PIL import Image
 import micrograph
 from micrograph import io
 from micrograph.errors import UserError
+from micrograph.prediction import onnx_model, storage
 from micrograph.simulation import simulate
 from project import PROJECT, Study
 
@@ -97,10 +98,12 @@ def test_a_new_scan_more_is_predicted_with_the_others_and_nothing_else_is_done_a
     assert (copy_of_smoke.folder / TABLE).read_bytes() == first
 
 
-def test_the_onnx_file_of_the_final_model_predicts_the_same(copy_of_smoke, tmp_path):
+def test_the_onnx_file_of_the_final_model_predicts_the_same_and_is_the_same_bytes_again(copy_of_smoke, tmp_path):
     copy_of_smoke.run("--", "onnx")
     new_film(tmp_path / "a.spm", "a", 900, pixels=256)
     exported = copy_of_smoke.folder / "results/final_model/model.onnx"
+    onnx_model.write(tmp_path / "again.onnx", storage.read(copy_of_smoke.folder / MODEL))
+    assert (tmp_path / "again.onnx").read_bytes() == exported.read_bytes()
     ours, theirs = (micrograph.predict(tmp_path / "a.spm", model) for model in (exported, copy_of_smoke.folder / MODEL))
     assert (ours.y_pred, ours.prediction_set) == (theirs.y_pred, theirs.prediction_set)
     np.testing.assert_allclose(list(ours.probabilities.values()), list(theirs.probabilities.values()), atol=1e-4)

@@ -57,10 +57,8 @@ def test_predictions_and_maps_are_those_of_pytorch(new, read, onnx_path):
             assert_close(getattr(one, name), getattr(other, name))
 
 
-def test_the_same_model_gives_the_same_bytes_without_paths_of_this_machine(read, onnx_path, tmp_path):
-    onnx_model.write(tmp_path / "again.onnx", read)
+def test_the_file_holds_no_paths_of_this_machine(onnx_path):
     written = onnx_path.read_bytes()
-    assert (tmp_path / "again.onnx").read_bytes() == written
     assert str(PROJECT).encode() not in written and sys.prefix.encode() not in written
 
 
