@@ -12,7 +12,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from micrograph.errors import UserError, lookup
-from micrograph.networks.compiler import without_compiler
 
 if TYPE_CHECKING:
     from torch import nn
@@ -234,7 +233,8 @@ def _row(name: str) -> tuple[str, dict[str, Weights]]:
         return lookup(name, BACKBONES, "backbone")
     if library != "timm":
         raise UserError(f"backbone '{name}': networks come from timm alone; write timm:{network}.")
-    timm = _timm()
+    import timm
+
     if not timm.is_model(network):
         raise UserError(f"timm has no network '{network}'; timm.list_models() lists those it has.")
     config = timm.get_pretrained_cfg(network)
@@ -244,11 +244,6 @@ def _row(name: str) -> tuple[str, dict[str, Weights]]:
 
 def _create(network: str, n_classes: int) -> "nn.Module":
     """Build timm's classifier of this name, with random weights."""
-    return _timm().create_model(network, pretrained=False, num_classes=n_classes, **BUILD_OPTIONS.get(network, {}))
+    import timm
 
-
-def _timm() -> Any:
-    """Return timm."""
-    with without_compiler():
-        import timm
-    return timm
+    return timm.create_model(network, pretrained=False, num_classes=n_classes, **BUILD_OPTIONS.get(network, {}))

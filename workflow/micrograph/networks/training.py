@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from micrograph.errors import UserError, lookup
-from micrograph.networks.compiler import without_compiler
 from micrograph.networks.device import deterministic, seeded
 
 METRICS = ("train_loss", "validation_loss", "validation_accuracy")
@@ -210,12 +209,11 @@ def fit(
     mode = lookup(options.validate_in, {"eval": bundle.eval, "train": bundle.train}, "validation mode")
     patience = options.patience + options.tolerance
     stopping = EarlyStopping(bundle.n_models, patience, "last" if validation is None else options.keep)
+    optimiser = torch.optim.Adam(bundle.parameters(), options.learning_rate, fused=True)
     _keep_freed_memory()
     curve = []
     memory_keys = log.memory_keys or (f"{log.key}.batch_size",)
-    out_of_memory = explain_out_of_memory(log.name, *memory_keys)
-    with deterministic(options.threads), seeded(rng), out_of_memory, without_compiler():
-        optimiser = torch.optim.Adam(bundle.parameters(), options.learning_rate, fused=True)
+    with deterministic(options.threads), seeded(rng), explain_out_of_memory(log.name, *memory_keys):
         for epoch in range(options.epochs):
             bundle.train()
             metrics = _run_epoch(bundle, batches(epoch), loss, None, options, optimiser)[:1]
