@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from micrograph.simulation import films
 
@@ -57,10 +58,33 @@ def test_ridges_stand_up_and_gaps_lie_down_at_boundaries():
         assert 0.2 < abs(difference) < 1.2
 
 
+def test_beads_vary_the_height_of_boundaries_and_keep_its_mean():
+    plain, beaded = (
+        grow(6, density_um2=150, coverage=1.8, aligned_share=0.0, boundary_nm=1.0, boundary_beads=beads)
+        for beads in (0.0, 1.0)
+    )
+    seams = plain.masks["boundaries"]
+    assert np.array_equal(seams, beaded.masks["boundaries"])
+    flat = grow(6, density_um2=150, coverage=1.8, aligned_share=0.0)
+    ridge = [(film.height_nm - flat.height_nm)[seams & ~flat.masks["islands"]] for film in (plain, beaded)]
+    assert np.mean(ridge[1]) == pytest.approx(np.mean(ridge[0]), rel=0.3)
+    assert np.std(ridge[1]) > 3 * np.std(ridge[0])
+
+
+def test_steps_meander_with_unit_variance_and_less_at_short_wavelengths():
+    """The difference between points of a course grows with their distance, as of a random walk along the step."""
+    meander = films._meander((400, 400), (14, 40), 0.0, np.random.default_rng(1))
+    assert np.std(meander) == pytest.approx(1, rel=0.2)
+    steps = [np.mean((meander[:, lag:] - meander[:, :-lag]) ** 2) for lag in (10, 20, 40)]
+    assert steps[0] < steps[1] < steps[2] and steps[2] / steps[1] < 2.5
+
+
 def test_pits_go_down_and_particles_up_where_their_masks_say():
     plain = grow(5, coverage=1.8)
     dirty = films.grow_film(
-        CLEAN._replace(coverage=1.8, pit_density_um2=200, particle_density_um2=200, needle_density_um2=20),
+        CLEAN._replace(
+            coverage=1.8, pit_density_um2=200, particle_density_um2=200, needle_density_um2=20, debris_density_um2=20
+        ),
         FLAT,
         SHAPE,
         PIXEL_NM,
@@ -71,6 +95,28 @@ def test_pits_go_down_and_particles_up_where_their_masks_say():
     assert np.all(change[pits & ~particles] <= -0.64)
     assert np.all(change[particles & ~pits] >= 0)
     assert np.all(change[~pits & ~particles] == 0)
+
+
+def test_cracks_cut_one_layer_of_the_film_and_part_it_into_plates():
+    plain, cracked = (grow(9, coverage=1.8, plate_density_um2=100, crack_width_nm=width) for width in (0, 8))
+    change = cracked.height_nm - plain.height_nm
+    cracks = cracked.masks["pits"]
+    assert np.allclose(change[cracks], -films.LAYER_NM, atol=1e-5)
+    assert np.all(change[~cracks] == 0)
+    assert not np.any(cracks & ~cracked.masks["domains"])
+    label, _ = ndimage.label(~cracks)
+    plates = (np.bincount(label.ravel())[1:] >= films.SMALLEST_DOMAIN).sum()
+    assert (
+        7 <= plates <= 20
+    )  # 0.066 square micrometres hold 6.6 of 100 per square micrometre, and parts of (1 + 6.6^0.5)^2
+
+
+def test_domains_are_smaller_where_more_nuclei_form():
+    diameters = [
+        films.measure_domains(grow(10, density_um2=density, aligned_share=0.0).masks, PIXEL_NM)["domain_diameter_nm"]
+        for density in (30, 120, 480)
+    ]
+    assert diameters[0] > 1.4 * diameters[1] > 1.4**2 * diameters[2]  # spacing halves from one to the next
 
 
 def test_nuclei_come_at_the_recipe_s_density():

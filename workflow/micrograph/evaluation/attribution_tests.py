@@ -31,7 +31,7 @@ SURFACE_FEATURES = {
     "domains": "domains",
     "islands": "islands",
     "terraces": "terrace edges",
-    "pits": "pits",
+    "pits": "pits and cracks",
     "particles": "particles",
     "background": "bare substrate",
 }

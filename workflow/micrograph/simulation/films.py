@@ -4,12 +4,13 @@ From the literature: a layer of MoS2 is 0.65 nm thick (half the c axis of 2H-MoS
 0.6 to 0.7 nm); sapphire (a = 0.476 nm, c = 1.299 nm) has steps of c/6 = 0.217 nm on c planes, a/2 = 0.238 nm on A
 planes and multiples of 0.137 nm on M planes (here twice that); terraces are step / tan(miscut) wide. On c-plane
 sapphire most domains are oriented at 0 and 60 degrees, and those of one orientation merge without a boundary [1]_;
-triangles cross low steps with an edge along them [2]_. Assumed: roughness, edges, pits and contamination.
+triangles cross low steps with an edge along them [2]_. Assumed: roughness, edges, pits, cracks and
+contamination.
 
 References
 ----------
-.. [1] Kandybka et al., ACS Nano (2024), MOCVD of MoS2.
-.. [2] Nanomaterials 13, 3056 (2023).
+.. [1] Kandybka et al., ACS Nano (2024), MOCVD of MoS2 on stepped sapphire.
+.. [2] Lu et al., Nanomaterials 13, 3056 (2023), step height of sapphire.
 """
 
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from micrograph.simulation import domains, random_fields
 LAYER_NM = 0.65
 STEP_HEIGHT_NM = {"c": 0.217, "A": 0.238, "M": 0.275}  # by plane of the sapphire
 SMALLEST_DOMAIN = 16  # pixels; what boundaries cut off is less
+BARE_ROUGHNESS = 0.6
 MASKS = ("domains", "islands", "boundaries", "terraces", "pits", "particles")
 
 Shape = tuple[int, int]
@@ -40,9 +42,12 @@ class VicinalSurface(NamedTuple):
     downhill_angle : float
         Direction downhill in radians.
     wander, wander_length_nm : float
-        Amplitude of meandering in terrace widths, and its correlation length along the step.
+        Amplitude of meandering in terrace widths (in 0.7 lengths, if that is less), and its correlation length along
+        the step.
     scalloping : float
         0 for smooth meandering, 1 for round lobes that meet in cusps.
+    spacing_spread : float
+        Displacement of groups of steps in terrace widths: terraces are of unequal width, and steps bend together.
     """
 
     step_height_nm: float = 0.217
@@ -51,6 +56,7 @@ class VicinalSurface(NamedTuple):
     wander: float = 0.3
     wander_length_nm: float = 80.0
     scalloping: float = 0.5
+    spacing_spread: float = 0.0
 
 
 class Morphology(NamedTuple):
@@ -70,14 +76,18 @@ class Morphology(NamedTuple):
         Domains of additional layers.
     island_density_um2, island_coverage, extra_layers, rim_nm
         Nuclei and apothem of islands on the film, layers that every other island carries, and height of their rims.
-    boundary_nm, boundary_width_nm : float
-        Height (negative: depth) and width of grain boundaries.
+    boundary_nm, boundary_width_nm, boundary_beads : float
+        Height (negative: depth) and width of grain boundaries, and by how much the height varies along them (0 to 1).
     pit_density_um2, pit_radius_nm : float
         Holes through the film.
-    particle_density_um2, particle_radius_nm, needle_density_um2 : float
-        Particles and upright plates.
+    plate_density_um2, crack_width_nm : float
+        Plates between cracks, and width of cracks (0: none).
+    particle_density_um2, particle_radius_nm, particle_step_share : float
+        Particles, and those of them at step edges.
+    needle_density_um2, debris_density_um2 : float
+        Upright plates and large crystals.
     roughness_nm, roughness_length_nm : float
-        Amplitude and correlation length of roughness within domains.
+        Amplitude and correlation length of roughness; on the bare crystal BARE_ROUGHNESS of the amplitude.
     """
 
     density_um2: float = 100.0
@@ -97,11 +107,16 @@ class Morphology(NamedTuple):
     extra_layers: int = 0
     boundary_nm: float = 0.3
     boundary_width_nm: float = 4.0
+    boundary_beads: float = 0.0
     pit_density_um2: float = 0.0
     pit_radius_nm: float = 6.0
+    plate_density_um2: float = 10.0
+    crack_width_nm: float = 0.0
     particle_density_um2: float = 10.0
     particle_radius_nm: float = 5.0
+    particle_step_share: float = 0.3
     needle_density_um2: float = 0.0
+    debris_density_um2: float = 0.0
     roughness_nm: float = 0.0
     roughness_length_nm: float = 9.0
 
@@ -150,13 +165,19 @@ def grow_film(
     masks = {"domains": covered, "boundaries": boundaries, "terraces": step_edges}
     height += np.float32(LAYER_NM) * covered
     height += _thick_domains(morphology, margin, label, rng)
-    height += _ridge(boundaries, morphology.boundary_nm, morphology.boundary_width_nm, pixel_nm)
+    ridge = _ridge(boundaries, morphology.boundary_nm, morphology.boundary_width_nm, pixel_nm)
+    if morphology.boundary_beads > 0 and np.ndim(ridge):
+        ridge *= _beads(morphology, shape, pixel_nm, rng)
+    height += ridge
     masks["islands"] = _add_islands(height, morphology, step_edges, covered, pixel_nm, rng)
     if morphology.roughness_nm > 0:
         lengths = [morphology.roughness_length_nm / pixel for pixel in pixel_nm]
-        height += np.float32(morphology.roughness_nm) * covered * random_fields.smooth(shape, lengths, rng)
+        share = np.where(covered, np.float32(1), np.float32(BARE_ROUGHNESS))
+        height += np.float32(morphology.roughness_nm) * share * random_fields.smooth(shape, lengths, rng)
     masks["pits"] = _add_pits(height, morphology, covered, pixel_nm, rng)
+    masks["pits"] |= _add_cracks(height, morphology, covered, pixel_nm, rng)
     masks["particles"] = _add_particles(height, morphology, step_edges, pixel_nm, rng)
+    masks["particles"] |= _add_debris(height, morphology, pixel_nm, rng)
     masks["particles"] |= _add_needles(height, morphology, pixel_nm, rng)
     return Film(height, masks, pixel_nm)
 
@@ -217,17 +238,35 @@ def terraces(
     fine = 4.0
     cells = (1.4 * surface.terrace_width_nm / fine, surface.wander_length_nm / fine)
     grid = (int(downhill.max() / fine) + 2, int(along.max() / fine) + 2)
-    lobes = random_fields.smooth(grid, cells, rng)
-    lobes = (1 - surface.scalloping) * lobes + surface.scalloping * 1.6 * np.sqrt(lobes**2 + np.float32(0.02))
-    fine_lengths = 2 * surface.terrace_width_nm / fine, 0.3 * surface.wander_length_nm / fine
-    lobes += 0.35 * random_fields.smooth(grid, fine_lengths, rng)
-    amplitude = np.float32(surface.wander * surface.terrace_width_nm)
+    lobes = _meander(grid, cells, surface.scalloping, rng)
+    amplitude = np.float32(surface.wander * min(surface.terrace_width_nm, 0.7 * surface.wander_length_nm))
     wander = amplitude * random_fields.sample(lobes, downhill / fine, along / fine)
+    unequal = random_fields.smooth(grid, (2.5 * cells[0], 3 * cells[1]), rng)
+    amplitude = np.float32(surface.spacing_spread * surface.terrace_width_nm)
+    wander += amplitude * random_fields.sample(unequal, downhill / fine, along / fine)
     terrace = np.floor((downhill + wander) / np.float32(surface.terrace_width_nm) + np.float32(rng.random()))
     step_edges = np.zeros(shape, bool)
     step_edges[:-1] |= terrace[:-1] != terrace[1:]
     step_edges[:, :-1] |= terrace[:, :-1] != terrace[:, 1:]
     return np.float32(-surface.step_height_nm) * terrace, step_edges
+
+
+def _meander(grid: Shape, cells: tuple[float, float], scalloping: float, rng: np.random.Generator) -> Heights:
+    """Return the course of the steps, downhill by along the steps: thermal meandering, and lobes of unequal width.
+
+    Thermal fluctuations against a line tension have a power spectrum of 1 / q^2: every octave has 1 / sqrt(2) of the
+    amplitude of the one before.
+    """
+    meander = random_fields.smooth(grid, cells, rng)
+    for octave in (1, 2):
+        lengths = cells[0], cells[1] / 2**octave
+        meander += np.float32(2 ** (-octave / 2)) * random_fields.smooth(grid, lengths, rng)
+    meander /= np.float32(np.sqrt(1.75))
+    rows, columns = (np.arange(size, dtype=np.float32) for size in grid)
+    width = np.float32(0.3 * cells[1]) * random_fields.smooth(grid, (cells[0], 3 * cells[1]), rng)
+    lobes = random_fields.sample(meander, np.broadcast_to(rows[:, None], grid), columns + width)
+    lobes = 1.6 * np.sqrt(lobes**2 + np.float32(0.05))
+    return (1 - np.float32(scalloping)) * meander + np.float32(scalloping) * lobes
 
 
 def _nucleate(
@@ -290,13 +329,19 @@ def _grow_layer(
 ) -> tuple[Heights, NDArray[np.int32], domains.Nuclei]:
     """Nucleate and grow one layer; return margin and label of `domains.grow_domains`, and the nuclei."""
     nuclei = _nucleate(morphology, step_edges, shape, pixel_nm, rng)
+    noise = _edge_noise(morphology.edge_roughness, nuclei, shape, pixel_nm, rng)
+    return *domains.grow_domains(nuclei, shape, pixel_nm, noise, rng), nuclei
+
+
+def _edge_noise(
+    edge_roughness: float, nuclei: domains.Nuclei, shape: Shape, pixel_nm: PixelSize, rng: np.random.Generator
+) -> Heights | None:
+    """Return the roughness of edges in nm, None where it would not be visible."""
     apothem = float(np.median(nuclei.apothem_nm)) if len(nuclei.x_nm) else 0.0
-    edge_noise = None
-    if morphology.edge_roughness * apothem > 0.25 * max(pixel_nm):  # less would not be visible
-        length = max(1.2 * apothem / max(pixel_nm), 3.0)
-        noise = random_fields.rough(shape, length, rng, octaves=5, persistence=0.75)
-        edge_noise = np.float32(morphology.edge_roughness * apothem) * noise
-    return *domains.grow_domains(nuclei, shape, pixel_nm, edge_noise, rng), nuclei
+    if edge_roughness * apothem <= 0.25 * max(pixel_nm):
+        return None
+    length = max(1.2 * apothem / max(pixel_nm), 3.0)
+    return np.float32(edge_roughness * apothem) * random_fields.rough(shape, length, rng, octaves=5, persistence=0.75)
 
 
 def _thick_domains(
@@ -322,6 +367,13 @@ def _ridge(mask: Mask, tall_nm: float, wide_nm: float, pixel_nm: PixelSize) -> H
     return np.float32(tall_nm * 2.5 * np.mean(sigma)) * profile
 
 
+def _beads(morphology: Morphology, shape: Shape, pixel_nm: PixelSize, rng: np.random.Generator) -> Heights:
+    """Return the factor by which the height of boundaries varies along them, mean 1: second layers nucleate there."""
+    lengths = [2.5 * morphology.boundary_width_nm / pixel for pixel in pixel_nm]
+    field = random_fields.smooth(shape, lengths, rng)
+    return 1 + np.float32(morphology.boundary_beads) * (field * field - 1)
+
+
 def _add_islands(
     height: Heights,
     morphology: Morphology,
@@ -337,6 +389,7 @@ def _add_islands(
         density_um2=morphology.island_density_um2,
         gridded_share=0.0,
         coverage=morphology.island_coverage,
+        step_share=0.3 * morphology.step_share,
         late_share=0.7,
         edge_roughness=0.6 * morphology.edge_roughness,
     )
@@ -347,9 +400,15 @@ def _add_islands(
         inside = ndimage.binary_erosion(islands, border_value=1)
         height += _ridge(islands & ~inside, morphology.rim_nm, morphology.boundary_width_nm, pixel_nm)
     pyramids = nuclei.select(rng.random(len(nuclei.x_nm)) < 0.5)
-    for layer in range(1, 1 + morphology.extra_layers):
-        smaller = pyramids._replace(apothem_nm=pyramids.apothem_nm * (1 - layer / (1 + morphology.extra_layers)))
-        _, label = domains.grow_domains(smaller, height.shape, pixel_nm)
+    for _ in range(morphology.extra_layers):
+        shrunk = pyramids.apothem_nm * rng.uniform(0.55, 0.95, len(pyramids.x_nm))
+        pyramids = pyramids._replace(
+            apothem_nm=shrunk,
+            x_nm=pyramids.x_nm + 0.1 * shrunk * rng.normal(size=len(shrunk)),
+            y_nm=pyramids.y_nm + 0.1 * shrunk * rng.normal(size=len(shrunk)),
+        )
+        noise = _edge_noise(upper.edge_roughness, pyramids, height.shape, pixel_nm, rng)
+        _, label = domains.grow_domains(pyramids, height.shape, pixel_nm, noise, rng)
         height += np.float32(LAYER_NM) * ((label >= 0) & islands)
     return islands
 
@@ -368,6 +427,25 @@ def _add_pits(
     return mask
 
 
+def _add_cracks(
+    height: Heights, morphology: Morphology, covered: Mask, pixel_nm: PixelSize, rng: np.random.Generator
+) -> Mask:
+    """Cut cracks of one layer's depth, the borders of the cells around random points, and return their mask."""
+    from scipy import ndimage
+
+    mask = np.zeros(height.shape, bool)
+    if morphology.crack_width_nm <= 0:
+        return mask
+    plates = Morphology(density_um2=morphology.plate_density_um2, coverage=1.6, truncation=1.0, edge_roughness=0.15)
+    _, label, nuclei = _grow_layer(plates, mask, height.shape, pixel_nm, rng)
+    cells = np.arange(len(nuclei.x_nm), dtype=np.float64)  # no two of one orientation, so that all borders count
+    border = domains.grain_boundaries(label, cells, tolerance=0.0)
+    reach = morphology.crack_width_nm / 2
+    mask = (ndimage.distance_transform_edt(~border, sampling=pixel_nm) < max(reach, 0.6 * max(pixel_nm))) & covered
+    height -= np.float32(LAYER_NM) * mask
+    return mask
+
+
 def _add_particles(
     height: Heights, morphology: Morphology, step_edges: Mask, pixel_nm: PixelSize, rng: np.random.Generator
 ) -> Mask:
@@ -375,17 +453,33 @@ def _add_particles(
     mask = np.zeros(height.shape, bool)
     steps_at = np.argwhere(step_edges) * pixel_nm
     for position in _positions(morphology.particle_density_um2, height.shape, pixel_nm, rng):
-        radius = morphology.particle_radius_nm * rng.lognormal(0, 0.35)
-        if len(steps_at) and rng.random() < morphology.step_share:
+        radius = morphology.particle_radius_nm * rng.lognormal(0, 0.25)
+        if len(steps_at) and rng.random() < morphology.particle_step_share:
             position = steps_at[rng.integers(len(steps_at))]
         long, short = rng.uniform(1.0, 1.5), rng.uniform(0.7, 1.0)
         rows, columns, along, across = _rotated_window(
             position, 1.5 * radius, rng.uniform(0, np.pi), height.shape, pixel_nm
         )
         distance = (along / (long * radius)) ** 2 + (across / (short * radius)) ** 2
-        cap = np.sqrt(np.maximum(1 - distance, 0)) * np.float32(radius * rng.uniform(0.1, 0.45))
+        cap = np.sqrt(np.maximum(1 - distance, 0)) * np.float32(radius * rng.uniform(0.05, 0.35))
         height[rows, columns] += cap.astype(np.float32)
         mask[rows, columns] |= cap > 0
+    return mask
+
+
+def _add_debris(height: Heights, morphology: Morphology, pixel_nm: PixelSize, rng: np.random.Generator) -> Mask:
+    """Add large crystals, upright and overgrown or fallen on the film, tens of nm high; return their mask."""
+    mask = np.zeros(height.shape, bool)
+    for position in _positions(morphology.debris_density_um2, height.shape, pixel_nm, rng):
+        short = rng.uniform(12, 40)
+        long, tall = short * rng.lognormal(0.5, 0.4), rng.lognormal(np.log(2.5), 0.8)
+        angle = rng.uniform(0, np.pi)
+        rows, columns, along, across = _rotated_window(position, 1.6 * long, angle, height.shape, pixel_nm)
+        noise = random_fields.rough(along.shape, max(0.8 * short / max(pixel_nm), 1.0), rng)
+        inside = 1 - np.hypot(along / long, across / short) + np.float32(0.25) * noise
+        body = np.clip(3 * inside, 0, 1) * (1 + np.float32(0.2) * noise)
+        height[rows, columns] += np.float32(tall) * body.astype(np.float32)
+        mask[rows, columns] |= body > 0
     return mask
 
 

@@ -290,7 +290,7 @@ def _growth_run(
 ) -> list[dict[str, Any]]:
     """Return the rows of one growth run: samples grown together at one temperature, time and pressure."""
     batch = f"MCV1-{date:%y%m%d}"
-    seconds = int(np.clip(round(rng.lognormal(np.log(480), 0.7), -1), 100, 1650))
+    seconds = int(np.clip(round(rng.lognormal(np.log(480), 0.9), -1), 30, 1800))
     pressure = int(rng.choice(list(PRESSURES_TORR), p=list(PRESSURES_TORR.values())))
     return [
         {
