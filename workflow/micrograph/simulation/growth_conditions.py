@@ -168,7 +168,7 @@ def _draw_log_density(
     heat = (celsius - 950) / 50
     deviation = 0.06 - 0.62 * heat + 0.3 * np.log10(terrace_width_nm / 60) + day.nucleation + rng.normal(0, 0.15)
     deviation -= 0.2 * np.log10(seconds / 500)
-    return float(np.clip(LOG_DENSITY + 0.8 * deviation + 0.7 * np.tanh(deviation / 0.05), 0.5, 3.5))
+    return float(np.clip(LOG_DENSITY + 1.2 * deviation + 0.4 * np.tanh(deviation / 0.05), 0.5, 3.5))
 
 
 def _draw_surface(single_step_nm: float, day: Day, rng: np.random.Generator) -> VicinalSurface:
