@@ -314,7 +314,8 @@ class Quality(Section):
 
     line_offset_pct: ZeroOrMore = CHECKS["line_offset_pct"].threshold
     """Flag line offsets: offsets of lines left by the levelling, in percent of the relief. The default flags lines that
-    differ by three quarters of the relief: one in thirty simulated scans under `published`."""
+    differ by three quarters of the relief: one of the 120 simulated scans of the embedded study under
+    `published`."""
     scar_pct: ZeroOrMore = CHECKS["scar_pct"].threshold
     """Flag scars: percent of the pixels in scars. A good scan has one or two short ones; 0.5 is one line in 200."""
     masked_pct: ZeroOrMore = CHECKS["masked_pct"].threshold
