@@ -84,6 +84,14 @@ def read_sheet(path):
     return exit_with_message(sample_sheet.read, path, columns, is_main, notify if is_main else None)
 
 
+@cache
+def scans_to_predict():
+    """The scans to predict; the main process prints how the cells of a sheet were read."""
+    notify = partial(print, file=sys.stderr) if workflow.is_main_process else None
+    list_new_scans = partial(sample_sheet.list_new_scans, notify=notify)
+    return exit_with_message(list_new_scans, config["new_scans"])
+
+
 def sheet():
     """The sample sheet; for retrieved scans, once the retrieval has written it."""
     path = getattr(checkpoints, f"retrieve_{SOURCE}").get().output.sheet if FETCHED else config["scans"]["sheet"]

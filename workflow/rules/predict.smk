@@ -12,14 +12,6 @@ WEIGHTS = ["results/pretraining/published/all.safetensors"] if FILMS else weight
 FOLD_WEIGHTS = expand("results/pretraining/strict/fold{fold}.safetensors", fold=range(config["splits"]["folds"]))
 
 
-@cache
-def scans_to_predict():
-    """The scans to predict; the main process prints how the cells of a sheet were read."""
-    notify = partial(print, file=sys.stderr) if workflow.is_main_process else None
-    list_new_scans = partial(sample_sheet.list_new_scans, notify=notify)
-    return exit_with_message(list_new_scans, config["new_scans"])
-
-
 rule train_final_model:
     """Train the final CNN on all samples with the settings of the strict folds, cross-validate and calibrate it."""
     input:
