@@ -6,7 +6,7 @@ larger, better aligned domains. Adatoms that reach a step before they meet each 
 length exceeds the terraces' width. Small nuclei ripen: their number falls with time [4]_. Coverage increases with
 time. An adatom that cannot leave its domain before it meets another nucleates the next layer there: cool films grow in
 several layers at once, hot ones close, and carry stacks of layers. Domains are triangles where one kind of edge is
-slow, hexagons where both are alike; here the cooler film has triangles. Cracks relieve the strain of cooling, which
+slow, hexagons where both grow equally; here the cooler film has triangles. Cracks relieve the strain of cooling, which
 increases with temperature. Assumed, so that neighbouring temperatures overlap widely: all numbers below. `heat` is
 (celsius - 950) / 50: -1, 0 and 1 for the study's classes.
 
