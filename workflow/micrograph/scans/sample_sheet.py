@@ -373,7 +373,7 @@ def list_new_scans(
     rows = sheet[["film", "kind", "width_nm", "z_unit", "levelling"]].to_dict("records")
     return {
         scan: {"state": _size_and_time(Path(scan))}
-        | {str(name): value for name, value in row.items() if value == value and value}
+        | {str(name): value for name, value in row.items() if pd.notna(value) and value != ""}
         for scan, row in zip(sheet["scan"], rows, strict=True)
     }
 
