@@ -17,37 +17,13 @@ START = "import sys; sys.path.insert(0, sys.argv.pop(1)); from micrograph.cli im
 MICROGRAPH = [sys.executable, "-c", START, str(PROJECT / "workflow")]
 SMOKE = PROJECT / "tests" / "smoke" / "config.yaml"
 
-# Half of what a dry run takes are Snakemake's imports: here they are done once, and each run is a fork of this process.
-# It reads a run a line, and writes its exit status.
-RUNS = """
-import json, os, signal, sys
-import pandas
-from snakemake import cli
-cli.get_argument_parser()  # imports the plugins
-from micrograph import config, experiments, outputs
-from micrograph.provenance import record
-for line in sys.stdin:
-    if not (run := os.fork()):
-        break
-    print(os.waitstatus_to_exitcode(os.waitpid(run, 0)[1]), flush=True)
-else:
-    sys.exit()
-sys.argv[1:], environment, printed = json.loads(line)
-os.environ.clear()
-os.environ.update(environment)
-for stream, path, how in ((0, os.devnull, os.O_RDONLY), (1, printed, os.O_WRONLY), (2, printed, os.O_WRONLY)):
-    os.dup2(os.open(path, how | os.O_APPEND), stream)
-signal.alarm(2700)
-cli.main()
-"""
-
 
 @cache
 def starter():
     """The process that starts runs, one for each process of pytest."""
-    environment = {**plain_environment(), "PYTHONPATH": str(PROJECT / "workflow")}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(PROJECT / "workflow")}
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    return subprocess.Popen([sys.executable, "-c", RUNS], cwd=PROJECT, env=environment, **streams)
+    return subprocess.Popen([sys.executable, PROJECT / "tests" / "forks.py"], env=environment, **streams)
 
 
 def plain_environment():
@@ -66,14 +42,21 @@ class Study:
         text = settings if isinstance(settings, str) else yaml.safe_dump(settings, sort_keys=False)
         (folder / "config.yaml").write_text(text, encoding="utf-8")
 
-    def run(self, *arguments, cores=2, succeeds=True):
-        """Everything that snakemake prints; fails the test where its success is not as expected."""
-        options = ["--cores", str(cores), "--directory", str(self.folder), "--scheduler", "greedy"]
+    def run(self, *arguments, cores=2, succeeds=True, forked=True):
+        """Everything that snakemake prints; fails the test where its success is not as expected.
+
+        forked: of a process that has its imports (`forks`). Otherwise as users start it.
+        """
+        options = ["--cores", str(cores), "--directory", str(self.folder), "--scheduler", "greedy", *map(str, arguments)]
         with tempfile.NamedTemporaryFile() as printed:
-            asked = [*options, *map(str, arguments)], plain_environment(), printed.name
-            print(json.dumps(asked), file=starter().stdin, flush=True)
-            status, said = starter().stdout.readline(), printed.read().decode()
-        assert (int(status) == 0) == succeeds, said
+            if forked:
+                print(json.dumps([options, plain_environment(), printed.name]), file=starter().stdin, flush=True)
+                status = int(starter().stdout.readline())
+            else:
+                to = {"cwd": PROJECT, "env": plain_environment(), "stdout": printed, "stderr": subprocess.STDOUT}
+                status = subprocess.run([*MICROGRAPH, "run", *options], **to).returncode
+            said = printed.read().decode()
+        assert (status == 0) == succeeds, said
         return said
 
     def results(self, killed=False):

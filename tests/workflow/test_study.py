@@ -123,7 +123,7 @@ def test_fits_made_again_on_one_core_in_other_jobs_are_the_same_bytes(copy_of_sm
     network = "results/networks/strict/imagenet/aug3/tuned/outputs{}.npz"
     before_features, before_answers = features.read_bytes(), answers(copy_of_smoke, network, "0-2")
     again = Study(copy_of_smoke.folder, in_other_jobs(smoke_settings))
-    again.run("--forcerun", "extract_features", "--", tuned, pool, cores=1)
+    again.run("--forcerun", "extract_features", "--", tuned, pool, cores=1, forked=False)
     assert {path: (copy_of_smoke.folder / path).read_bytes() for path in before} == before
     assert features.read_bytes() == before_features
     assert answers(copy_of_smoke, network, "0-1", "2") == before_answers
@@ -138,7 +138,7 @@ def answers(study, pattern, *chunks):
 @pytest.mark.nightly
 def test_one_thread_and_other_jobs_for_the_folds_give_the_same_bytes(smoke, tmp_path, smoke_settings):
     again = Study(tmp_path, in_other_jobs(smoke_settings))
-    again.run(cores=1)
+    again.run(cores=1, forked=False)
     ours, theirs = joined(again.results()), joined(smoke.results())
     assert set(ours) == set(theirs)
     assert [name for name in ours if ours[name] != theirs[name]] == []
