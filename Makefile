@@ -42,7 +42,7 @@ compare: environment
 
 # tests/README.md explains the markers; TESTS="tests/unit -k splits" runs some tests.
 test: $(TESTABLE)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist worksteal --durations 20 $(TESTS)
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(CORES) --dist worksteal --durations 20 $(TESTS)
 
 # Tests that kill runs, change clocks or need a cluster run one after another.
 nightly: $(TESTABLE)

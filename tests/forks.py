@@ -17,91 +17,37 @@ import subprocess
 import sys
 import traceback
 
-import micrograph
 import pandas  # noqa: F401
 from snakemake import cli
 from snakemake.benchmark import benchmarked
 from snakemake.script import PythonScript
 from threadpoolctl import threadpool_limits
 
+import micrograph
+
 IMPORTED_LATE = ("timm", "skops.io", "gwyfile", "zstandard")  # by the package where it needs them, in most jobs
+RUN_SECONDS = 2700  # at most
 
 
 def serve():
-    """Fork once for every run that is asked for."""
+    """Run snakemake for every line."""
     cli.get_argument_parser()  # imports the plugins
-    for name in (*(module.name for module in pkgutil.walk_packages(micrograph.__path__, "micrograph.")), *IMPORTED_LATE):
+    modules = (module.name for module in pkgutil.walk_packages(micrograph.__path__, "micrograph."))
+    for name in (*modules, *IMPORTED_LATE):
         if not name.endswith("__main__"):
             importlib.import_module(name)
     gc.freeze()  # a collection in a fork would copy all memory
     for line in sys.stdin:
-        if not (child := os.fork()):
-            return run(*json.loads(line))
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        print(exit_status(fork(run, *json.loads(line))), flush=True)
 
 
-def run(arguments, environment, printed):
-    """Run snakemake; another process forks for its jobs, since forks of a process with threads can hang."""
-    os.environ.clear()
-    os.environ.update(environment)
-    for stream, path, how in ((0, os.devnull, os.O_RDONLY), (1, printed, os.O_WRONLY), (2, printed, os.O_WRONLY)):
-        os.dup2(os.open(path, how | os.O_APPEND), stream)
-    asks, answers = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    if not os.fork():
-        asks.close()
-        return serve_jobs(answers)
-    answers.close()
-    as_started_by_snakemake = PythonScript.execute_script
-
-    def execute_script(self, path, edit=False):
-        if self.conda_env is not None or self.container_img is not None:
-            return as_started_by_snakemake(self, path, edit)
-        reading, writing = os.pipe()
-        job = {"path": path, "folder": os.getcwd(), "threads": self.threads, "temporary": self.resources["tmpdir"]}
-        socket.send_fds(asks, [json.dumps(job).encode()], [writing])
-        os.close(writing)
-        with open(reading) as answer, benchmarked(answer.readline(), self.bench_record):
-            status = int(answer.readline())
-        if status:
-            raise subprocess.CalledProcessError(status, path)
-
-    PythonScript.execute_script = execute_script
-    signal.alarm(2700)
-    sys.argv[1:] = arguments
-    cli.main()
-
-
-def serve_jobs(answers):
-    """Fork twice for every job: for the job, and for a process that writes its number and its exit status."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    while (received := socket.recv_fds(answers, 1 << 16, 1))[0]:
-        message, (answer, *_) = received[:2]
-        if not os.fork():
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            answers.close()
-            with open(answer, "w") as file:
-                if job := os.fork():
-                    print(job, file=file, flush=True)
-                    print(os.waitstatus_to_exitcode(os.waitpid(job, 0)[1]), file=file, flush=True)
-                    os._exit(0)
-            return run_job(**json.loads(message))
-        os.close(answer)
-
-
-def run_job(path, folder, threads, temporary):
-    """Run a script as Snakemake would start it."""
-    os.chdir(folder)
-    os.environ |= {"OMP_NUM_THREADS": str(threads), "TMPDIR": temporary}
-    sys.argv, sys.path[0] = [path], os.path.dirname(path)
-    with threadpool_limits(threads):
-        runpy.run_path(path, run_name="__main__")
-
-
-def main():
-    """Serve, and end a fork without taking its imports apart, which takes a second."""
+def fork(work, *arguments):
+    """Start a fork that does the work and ends, without taking its imports apart, which takes a second; its number."""
+    if process := os.fork():
+        return process
     status = 0
     try:
-        serve()
+        work(*arguments)
     except SystemExit as end:
         status = end.code or 0
         if not isinstance(status, int):
@@ -116,5 +62,68 @@ def main():
     os._exit(status)
 
 
+def exit_status(process):
+    """Wait for a process."""
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def run(arguments, environment, printed):
+    """Run snakemake, with jobs as forks of a process beside it: those of a process with threads can hang."""
+    os.environ.clear()
+    os.environ.update(environment)
+    for stream, path, how in ((0, os.devnull, os.O_RDONLY), (1, printed, os.O_WRONLY), (2, printed, os.O_WRONLY)):
+        os.dup2(os.open(path, how | os.O_APPEND), stream)
+    asking, answering = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    fork(serve_jobs, asking, answering)
+    answering.close()
+    start = PythonScript.execute_script
+
+    def execute_script(self, path, edit=False):
+        if self.conda_env is not None or self.container_img is not None:
+            start(self, path, edit)
+            return
+        reading, writing = os.pipe()
+        job = (path, os.getcwd(), self.threads, self.resources["tmpdir"])
+        socket.send_fds(asking, [json.dumps(job).encode()], [writing])
+        os.close(writing)
+        with open(reading) as answer, benchmarked(answer.readline(), self.bench_record):
+            status = int(answer.readline())
+        if status:
+            raise subprocess.CalledProcessError(status, path)
+
+    PythonScript.execute_script = execute_script
+    signal.alarm(RUN_SECONDS)
+    sys.argv[1:] = arguments
+    cli.main()
+
+
+def serve_jobs(asking, answering):
+    """Run a job for every message, until snakemake ends."""
+    asking.close()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while (received := socket.recv_fds(answering, 1 << 16, 1))[0]:
+        message, (answer,) = received[:2]
+        fork(watch, message, answer)
+        os.close(answer)
+
+
+def watch(message, answer):
+    """Run a job, and write its number and its exit status."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    with open(answer, "w") as file:
+        job = fork(run_script, *json.loads(message))
+        print(job, file=file, flush=True)
+        print(exit_status(job), file=file)
+
+
+def run_script(path, folder, threads, temporary):
+    """Run a script as Snakemake would start it."""
+    os.chdir(folder)
+    os.environ |= {"OMP_NUM_THREADS": str(threads), "TMPDIR": temporary}
+    sys.argv, sys.path[0] = [path], os.path.dirname(path)
+    with threadpool_limits(threads):
+        runpy.run_path(path, run_name="__main__")
+
+
 if __name__ == "__main__":
-    main()
+    serve()

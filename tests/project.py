@@ -47,7 +47,8 @@ class Study:
 
         forked: of a process that has its imports (`forks`). Otherwise as users start it.
         """
-        options = ["--cores", str(cores), "--directory", str(self.folder), "--scheduler", "greedy", *map(str, arguments)]
+        options = ["--cores", str(cores), "--directory", str(self.folder), "--scheduler", "greedy"]
+        options += map(str, arguments)
         with tempfile.NamedTemporaryFile() as printed:
             if forked:
                 print(json.dumps([options, plain_environment(), printed.name]), file=starter().stdin, flush=True)
