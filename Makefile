@@ -1,4 +1,4 @@
-# make run     the embedded study, or that in STUDY=folder        make test     the tests, on all cores; 12 min on two
+# make run     the embedded study, or that in STUDY=folder        make test     the tests, on all cores; 10 min on two
 # make sheet   FOLDER=scans: a sample sheet to fill in           make nightly  every test, with more examples: hours
 # make scans   FOLDER=scans: level, draw and measure scans       (OUT=scans-measured LEVELLING=median, without a study)
 # make verify  recompute a tenth of the results, compare bytes   make bench    times against the published implementation

@@ -44,10 +44,9 @@ def test_every_rule_runs_in_the_environment_that_it_names(tmp_path, smoke_settin
     (tools / "conda").chmod((tools / "conda").stat().st_mode | stat.S_IXUSR)
     (tools / "activate").write_text('export PATH="$1/bin:$PATH"\n', encoding="utf-8")
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
-    scans = {**smoke_settings["scans"], "scans_per_shard": 24}
-    study = Study(tmp_path, {**smoke_settings, "scans": scans})
     weights = f"resources/weights/{smoke_settings['networks']['backbone']}-imagenet.safetensors"
-    study.run("--sdm", "conda", "--", "results/splits/strict.tsv", weights)
-    assert (tmp_path / weights).is_file() and (tmp_path / "results/splits/strict.tsv").is_file()
+    of_each = ["resources/samples.tsv", "results/tables/fidelity.tsv", weights]
+    Study(tmp_path, smoke_settings).run("--sdm", "conda", "--", *of_each)
+    assert all((tmp_path / path).is_file() for path in of_each)
     asked = {path.read_text(encoding="utf-8") for path in (tmp_path / ".snakemake/conda").glob("*/asked.yaml")}
     assert asked == {path.read_text(encoding="utf-8") for path in (PROJECT / "envs").glob("*.yaml")}
