@@ -5,18 +5,14 @@ import shutil
 import pytest
 import yaml
 
-from faults import judged
 from project import SMOKE, Study
 
 
 @pytest.fixture(scope="session")
 def smoke_settings(stub):
-    """The settings of the smoke study, as a dict, with a stub in place of EfficientNet, and by day fewer networks."""
+    """The settings of the smoke study, as a dict, with a stub in place of EfficientNet."""
     settings = yaml.safe_load(SMOKE.read_text(encoding="utf-8"))
     settings["networks"] |= stub
-    if not judged.NIGHTLY:
-        settings["experiments"]["confounders"]["models"] = ["SVC"]
-        settings["experiments"]["fig3"]["policies"] = ["aug1", "aug3"]
     return settings
 
 
