@@ -17,6 +17,13 @@ def test_a_typo_in_the_config_is_named_with_the_nearest_key(tmp_path, smoke_sett
     assert "the key splits.fold is not known; did you mean splits.folds?" in printed
 
 
+def test_a_wrong_setting_of_the_command_line_is_not_looked_for_in_the_file(tmp_path, smoke_settings):
+    given = ("--config", "sead=3", "splits={folds: many}")
+    printed = Study(tmp_path, smoke_settings).run("-n", *given, succeeds=False)
+    assert "--config: the key sead is not known; did you mean seed?" in printed
+    assert "--config: splits.folds" in printed
+
+
 def test_a_sheet_with_many_faults_is_answered_once(tmp_path, smoke_settings):
     (tmp_path / "samples.tsv").write_text("sample\tgrowth_celsius\tscan\nx\thot\tmissing.spm\n", encoding="utf-8")
     scans = {**smoke_settings["scans"], "source": "folder", "sheet": "samples.tsv"}

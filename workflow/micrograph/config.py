@@ -65,7 +65,7 @@ def check_file(path: str | PathLike[str]) -> None:
         problems = list(_unprintable(named)) or _refused(named)
     except RecursionError:
         raise UserError(f"{path}: {TOO_DEEP}") from None
-    _raise(problems, [path])
+    _raise(problems, [path], {})
 
 
 def _read(text: str) -> Any:
@@ -76,7 +76,9 @@ def _read(text: str) -> Any:
         return yaml.safe_load(text)
 
 
-def validate(config: Mapping[str, Any], files: Sequence[str | PathLike[str]] = ()) -> dict[str, Any]:
+def validate(
+    config: Mapping[str, Any], files: Sequence[str | PathLike[str]] = (), command_line: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Check a study's configuration and fill in the defaults.
 
     Parameters
@@ -85,6 +87,8 @@ def validate(config: Mapping[str, Any], files: Sequence[str | PathLike[str]] = (
         The configuration as Snakemake read it; keys that are left out take their defaults. Not modified.
     files : sequence of path-like
         The files that it was merged from, for messages; a later one comes first.
+    command_line : mapping, optional
+        What ``--config`` set, for messages.
 
     Returns
     -------
@@ -101,7 +105,7 @@ def validate(config: Mapping[str, Any], files: Sequence[str | PathLike[str]] = (
         problems = list(_unprintable(named)) or _refused(named) or [("", text) for text in _conflicts(named)]
     except RecursionError:
         raise UserError(f"{CONFIG}: {TOO_DEEP}") from None
-    _raise(problems, files)
+    _raise(problems, files, command_line or {})
     return filled
 
 
@@ -114,25 +118,35 @@ def _completed(config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any
     return filled, _with_text_keys(filled)
 
 
-def _raise(problems: Sequence[tuple[str, str]], files: Sequence[str | PathLike[str]]) -> None:
-    """Raise UserError where there are problems: (key, sentence); each after its file and line."""
+def _raise(
+    problems: Sequence[tuple[str, str]], files: Sequence[str | PathLike[str]], command_line: Mapping[str, Any]
+) -> None:
+    """Raise UserError where there are problems: (key, sentence); each after its file and line, or ``--config``."""
     if not problems:
         return
     lines = {str(file): yaml_checks.lines(file) for file in reversed(files)}
-    sentences = [f"{_where(key or sentence.split()[0], lines)}{sentence}" for key, sentence in problems]
+    sentences = [f"{_where(key or sentence.split()[0], lines, command_line)}{sentence}" for key, sentence in problems]
     if len(sentences) > MESSAGES_AT_MOST:
         sentences[MESSAGES_AT_MOST:] = [f"{CONFIG}: and {len(sentences) - MESSAGES_AT_MOST} problems more."]
     raise UserError("\n".join(sentences))
 
 
-def _where(key: str, lines: Mapping[str, Mapping[str, int]]) -> str:
+def _where(key: str, lines: Mapping[str, Mapping[str, int]], command_line: Mapping[str, Any]) -> str:
     """Return the file and the line of a key. A module's settings may stand below a key of the main workflow's."""
+    if _holds(command_line, key):
+        return "--config: "
     for name in (key, key.replace("experiments.only", "experiments")):
         for file, places in lines.items():
             for place, line in places.items():
                 if f".{place}".endswith(f".{name}"):
                     return f"{file}: line {line}: "
     return f"{next(iter(lines), CONFIG)}: " if len(lines) < 2 else f"{CONFIG}: "
+
+
+def _holds(settings: Any, key: str) -> bool:
+    """Return whether settings have a key, as networks.backbone."""
+    name, _, rest = key.partition(".")
+    return isinstance(settings, Mapping) and name in settings and (not rest or _holds(settings[name], rest))
 
 
 def _filled(section: type[Section], given: Mapping[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from micrograph.splits.fit_spec import WITHOUT_NETWORK, FitSpec, NetworkSpec, fo
 from micrograph.target import PAPER_TARGET, Target
 
 export_package()  # to scripts
-COMPLETED = exit_with_message(validate, config, CONFIG_FILES)
+COMPLETED = exit_with_message(validate, config, CONFIG_FILES, workflow.config_settings.config)
 SCHEMES_LEFT_OUT = schemes_left_out(config)
 config.update(COMPLETED)
 TARGET = Target.from_config(config["target"])

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.collections import PolyCollection
 from sklearn import metrics
 
 import made_up_fits
@@ -130,6 +131,14 @@ def test_the_figure_shows_the_models_of_the_first_protocol(fits, table):
     laid_out_well(drawn)
     texts = words_in(drawn)
     assert "Predicted growth time" in texts and "predicted (s)" in texts and "CNN" in texts
+
+
+@pytest.mark.parametrize("days", [6, 24])
+def test_a_band_is_named_where_it_is_drawn(days):
+    made = fit(days=days)
+    drawn = figure.draw([made], 0.9, tabled(made), TIME)
+    bands = drawn.findobj(PolyCollection)
+    assert ("band" in words_in(drawn)) == bool(bands) == (days == 24)
 
 
 def test_values_have_decimals_that_a_fiftieth_of_the_classes_needs():

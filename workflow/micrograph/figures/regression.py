@@ -50,7 +50,9 @@ def draw(fits: Sequence[Fit], coverage: float, table: pd.DataFrame, target: Targ
     shown = [fit for fit in fits if fit.spec.protocol == protocol]
     names = fit_labels([fit.spec for fit in shown])
     below = HEAD_MM + -(-len(shown) // COLUMNS) * CELL_MM + 5
-    line = f"{protocol}, samples out of fold; band: {100 * coverage:g} % prediction intervals; bars: 95 % intervals"
+    is_finite = np.isfinite(table.loc[table["protocol"] == protocol, "interval_width"].astype(float)).any()
+    band = f"band: {100 * coverage:g} % prediction intervals; " if is_finite else ""
+    line = f"{protocol}, samples out of fold; {band}bars: 95 % intervals"
     figure = style.canvas(DOUBLE_MM, below + 6 + len(shown) * ROW_MM + 11, f"Predicted {target.name}", line)
     unit = f" ({target.unit})" if target.unit else ""
     for place, (fit, name) in enumerate(zip(shown, names, strict=True)):
