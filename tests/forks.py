@@ -42,7 +42,7 @@ def serve():
 
 
 def fork(work, *arguments):
-    """Start a fork that does the work and ends, without taking its imports apart, which takes a second; its number."""
+    """Do the work in a fork and return its process id. It ends without Python's clean-up, which takes a second here."""
     if process := os.fork():
         return process
     status = 0
@@ -63,12 +63,12 @@ def fork(work, *arguments):
 
 
 def exit_status(process):
-    """Wait for a process."""
+    """Wait for a process and return its exit status."""
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
 def run(arguments, environment, printed):
-    """Run snakemake, with jobs as forks of a process beside it: those of a process with threads can hang."""
+    """Run snakemake. Jobs are forks of a process beside it, since a fork of a process with threads can hang."""
     os.environ.clear()
     os.environ.update(environment)
     for stream, path, how in ((0, os.devnull, os.O_RDONLY), (1, printed, os.O_WRONLY), (2, printed, os.O_WRONLY)):
@@ -108,7 +108,7 @@ def serve_jobs(asking, answering):
 
 
 def watch(message, answer):
-    """Run a job, and write its number and its exit status."""
+    """Run a job, and write its process id and its exit status."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with open(answer, "w") as file:
         job = fork(run_script, *json.loads(message))

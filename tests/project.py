@@ -45,7 +45,7 @@ class Study:
     def run(self, *arguments, cores=2, succeeds=True, forked=True):
         """Everything that snakemake prints; fails the test where its success is not as expected.
 
-        forked: of a process that has its imports (`forks`). Otherwise as users start it.
+        forked: start the run and its jobs as forks of a process that has their imports (`forks`), else as users do.
         """
         options = ["--cores", str(cores), "--directory", str(self.folder), "--scheduler", "greedy"]
         options += map(str, arguments)
